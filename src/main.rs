@@ -1,0 +1,2 @@
+//! The `rhumb` program.
+fn main() {}
