@@ -1,0 +1,1 @@
+//! Performs one decided release action.

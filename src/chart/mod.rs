@@ -1,0 +1,3 @@
+//! The chart model and how it is loaded from bytes.
+//!
+//! **Invariant:** never reads files itself; bytes come in.

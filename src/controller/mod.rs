@@ -1,0 +1,1 @@
+//! kube-runtime wiring: observe, decide, act, record.

@@ -1,0 +1,3 @@
+//! Desired against live objects.
+//!
+//! **Invariant:** never shows the content of a Secret.

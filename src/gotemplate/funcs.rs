@@ -1,0 +1,85 @@
+//! The function map: which functions templates can call, with their parameters.
+//!
+//! **Invariant:** names are unique; a later insertion replaces an earlier one but keeps its slot.
+
+use std::collections::BTreeMap;
+
+use crate::value::{CallResult, Signature, Value};
+
+use super::exec::Call;
+
+/// What a function does. `H` is the host: whatever the embedding program gives to functions that need more than their arguments.
+pub enum Body<H> {
+    /// Depends on its arguments alone.
+    Pure(fn(&[Value]) -> CallResult),
+    /// Needs the host or the running template set.
+    Hosted(fn(&mut Call<'_, H>, &[Value]) -> CallResult),
+}
+
+/// A function that templates can call.
+pub struct Function<H> {
+    /// The name in templates.
+    pub name: &'static str,
+    /// The parameters; arguments are checked against them before the call.
+    pub signature: Signature,
+    /// What it does.
+    pub body: Body<H>,
+}
+
+impl<H> Function<H> {
+    /// A function of its arguments alone.
+    pub const fn pure(name: &'static str, signature: Signature, call: fn(&[Value]) -> CallResult) -> Self {
+        Self { name, signature, body: Body::Pure(call) }
+    }
+
+    /// A function that needs the host.
+    pub const fn hosted(
+        name: &'static str,
+        signature: Signature,
+        call: fn(&mut Call<'_, H>, &[Value]) -> CallResult,
+    ) -> Self {
+        Self { name, signature, body: Body::Hosted(call) }
+    }
+}
+
+/// The functions of a template set, each in a numbered slot.
+pub struct FuncMap<H> {
+    functions: Vec<Function<H>>,
+    slots: BTreeMap<&'static str, usize>,
+}
+
+impl<H> Default for FuncMap<H> {
+    fn default() -> Self {
+        Self { functions: Vec::new(), slots: BTreeMap::new() }
+    }
+}
+
+impl<H> FuncMap<H> {
+    /// Adds functions; one of a name that is there already replaces it.
+    pub fn extend(&mut self, functions: impl IntoIterator<Item = Function<H>>) {
+        for function in functions {
+            match self.slots.get(function.name) {
+                Some(&slot) => self.functions[slot] = function,
+                None => {
+                    self.slots.insert(function.name, self.functions.len());
+                    self.functions.push(function);
+                }
+            }
+        }
+    }
+
+    /// The slot of a name.
+    pub fn slot(&self, name: &str) -> Option<usize> {
+        self.slots.get(name).copied()
+    }
+
+    /// The function in a slot.
+    pub fn get(&self, slot: usize) -> Option<&Function<H>> {
+        self.functions.get(slot)
+    }
+
+    /// All names in order.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> + '_ {
+        self.slots.keys().copied()
+    }
+}

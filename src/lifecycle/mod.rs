@@ -1,0 +1,3 @@
+//! The decision core: observation in, decision out.
+//!
+//! **Invariant:** never acts, never reads the clock.

@@ -1,0 +1,3 @@
+//! Chart, values and capabilities in; manifest, hooks, CRDs and notes out.
+//!
+//! **Invariant:** the same input gives the same output.

@@ -1,0 +1,1 @@
+//! Release records in Secrets.
