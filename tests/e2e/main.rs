@@ -1,1 +1,6 @@
-//! Placeholder until the first tests land.
+//! End-to-end tests on a real control plane. They need the programs of `tests/controlplane`, which are built on first use.
+
+mod support;
+
+/// The control plane itself plays its part: nodes, pods, Jobs, garbage collection.
+mod control_plane;

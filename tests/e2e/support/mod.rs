@@ -1,0 +1,11 @@
+//! The ground that end-to-end tests, the demo and the benchmark stand on: a control plane, chart sources, the operator, helm.
+//!
+//! Each of the three includes this module and uses a part of it.
+#![allow(dead_code, reason = "the tests, the demo and the benchmark use different parts")]
+
+pub(crate) mod audit;
+pub(crate) mod certificates;
+pub(crate) mod cluster;
+pub(crate) mod control_plane;
+pub(crate) mod process;
+pub(crate) mod programs;
