@@ -1,1 +1,4 @@
-//! Placeholder until the first tests land.
+//! Tests of the pure half; they build with --no-default-features.
+
+// Versions and constraints, against Masterminds/semver.
+mod version;
