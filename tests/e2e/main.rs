@@ -4,3 +4,6 @@ mod support;
 
 /// The control plane itself plays its part: nodes, pods, Jobs, garbage collection.
 mod control_plane;
+
+/// The chart repository, the registry and the example charts serve as sources.
+mod chart_sources;

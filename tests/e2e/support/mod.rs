@@ -5,7 +5,11 @@
 
 pub(crate) mod audit;
 pub(crate) mod certificates;
+pub(crate) mod chart_server;
 pub(crate) mod cluster;
 pub(crate) mod control_plane;
+pub(crate) mod helm;
+pub(crate) mod operator;
 pub(crate) mod process;
 pub(crate) mod programs;
+pub(crate) mod registry;
