@@ -9,6 +9,7 @@
 //! ```
 
 // The pure half: no clock, no input or output, no tasks. Builds with --no-default-features.
+pub mod api;
 pub mod chart;
 pub mod diff;
 pub mod gotemplate;

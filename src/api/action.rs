@@ -12,10 +12,7 @@ use super::duration::Duration;
 /// Settings of installs.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
-#[allow(
-    clippy::struct_excessive_bools,
-    reason = "the fields are those of the API"
-)]
+#[allow(clippy::struct_excessive_bools, reason = "the fields are those of the API")]
 pub struct Install {
     /// What to do after a failure: remediate, or retry in place.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -39,10 +36,7 @@ pub struct Install {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub disable_hooks: bool,
     /// Do not check the manifest against the cluster's OpenAPI schema.
-    #[serde(
-        rename = "disableOpenAPIValidation",
-        skip_serializing_if = "std::ops::Not::not"
-    )]
+    #[serde(rename = "disableOpenAPIValidation", skip_serializing_if = "std::ops::Not::not")]
     pub disable_open_api_validation: bool,
     /// Do not check the values against the chart's schema.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -67,10 +61,7 @@ pub struct Install {
 /// Settings of upgrades.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
-#[allow(
-    clippy::struct_excessive_bools,
-    reason = "the fields are those of the API"
-)]
+#[allow(clippy::struct_excessive_bools, reason = "the fields are those of the API")]
 pub struct Upgrade {
     /// What to do after a failure: remediate, or retry in place.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -94,10 +85,7 @@ pub struct Upgrade {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub disable_hooks: bool,
     /// Do not check the manifest against the cluster's OpenAPI schema.
-    #[serde(
-        rename = "disableOpenAPIValidation",
-        skip_serializing_if = "std::ops::Not::not"
-    )]
+    #[serde(rename = "disableOpenAPIValidation", skip_serializing_if = "std::ops::Not::not")]
     pub disable_open_api_validation: bool,
     /// Do not check the values against the chart's schema.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -261,10 +249,7 @@ pub struct TestFilter {
 /// Settings of rollbacks.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
-#[allow(
-    clippy::struct_excessive_bools,
-    reason = "the fields are those of the API"
-)]
+#[allow(clippy::struct_excessive_bools, reason = "the fields are those of the API")]
 pub struct Rollback {
     /// Time for the rollback and its hooks; spec.timeout if left out.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -295,10 +280,7 @@ pub struct Rollback {
 /// Settings of uninstalls.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
-#[allow(
-    clippy::struct_excessive_bools,
-    reason = "the fields are those of the API"
-)]
+#[allow(clippy::struct_excessive_bools, reason = "the fields are those of the API")]
 pub struct Uninstall {
     /// Time for the uninstall and its hooks; spec.timeout if left out.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -136,9 +136,7 @@ pub struct ChartReference {
 }
 
 /// Kind of a source that holds a chart itself.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum ChartReferenceKind {
     /// An OCIRepository.
     #[serde(rename = "OCIRepository")]
@@ -229,23 +227,14 @@ impl HelmChartTemplate {
 
     fn inline(&self) -> Result<InlineChart, Error> {
         let required = |value: &Option<String>, field| {
-            value
-                .clone()
-                .filter(|text| !text.is_empty())
-                .ok_or(Error::InlineChartIncomplete { field })
+            value.clone().filter(|text| !text.is_empty()).ok_or(Error::InlineChartIncomplete { field })
         };
         let inline = InlineChart {
             repo: required(&self.repo, "repo")?,
             name: required(&self.name, "name")?,
             version: required(&self.version, "version")?,
         };
-        let known = ["https://", "http://", "oci://"]
-            .iter()
-            .any(|scheme| inline.repo.starts_with(scheme));
-        if known {
-            Ok(inline)
-        } else {
-            Err(Error::InlineChartScheme { repo: inline.repo })
-        }
+        let known = ["https://", "http://", "oci://"].iter().any(|scheme| inline.repo.starts_with(scheme));
+        if known { Ok(inline) } else { Err(Error::InlineChartScheme { repo: inline.repo }) }
     }
 }

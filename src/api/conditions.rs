@@ -203,19 +203,15 @@ pub mod reason {
 
 /// The condition of a type, if there.
 pub fn find<'a>(conditions: &'a [Condition], condition_type: &str) -> Option<&'a Condition> {
-    conditions
-        .iter()
-        .find(|condition| condition.type_ == condition_type)
+    conditions.iter().find(|condition| condition.type_ == condition_type)
 }
 
 /// Whether the condition of a type is there with status True.
 pub fn is_true(conditions: &[Condition], condition_type: &str) -> bool {
-    find(conditions, condition_type)
-        .is_some_and(|condition| condition.status == condition_status::TRUE)
+    find(conditions, condition_type).is_some_and(|condition| condition.status == condition_status::TRUE)
 }
 
 /// Whether the condition of a type is there with status False.
 pub fn is_false(conditions: &[Condition], condition_type: &str) -> bool {
-    find(conditions, condition_type)
-        .is_some_and(|condition| condition.status == condition_status::FALSE)
+    find(conditions, condition_type).is_some_and(|condition| condition.status == condition_status::FALSE)
 }

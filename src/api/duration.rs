@@ -66,15 +66,9 @@ impl FromStr for Duration {
 
     fn from_str(text: &str) -> Result<Self, Error> {
         match parse_nanos(text) {
-            Some(nanos) if nanos <= u128::from(MAX_NANOS) => {
-                Ok(Self(StdDuration::from_nanos(nanos as u64)))
-            }
-            Some(_) => Err(Error::DurationTooLong {
-                text: text.to_owned(),
-            }),
-            None => Err(Error::InvalidDuration {
-                text: text.to_owned(),
-            }),
+            Some(nanos) if nanos <= u128::from(MAX_NANOS) => Ok(Self(StdDuration::from_nanos(nanos as u64))),
+            Some(_) => Err(Error::DurationTooLong { text: text.to_owned() }),
+            None => Err(Error::InvalidDuration { text: text.to_owned() }),
         }
     }
 }
@@ -90,13 +84,9 @@ fn parse_nanos(text: &str) -> Option<u128> {
     let mut rest = text;
     let mut total: u128 = 0;
     while !rest.is_empty() {
-        let number_end = rest
-            .find(|c: char| !c.is_ascii_digit() && c != '.')
-            .unwrap_or(rest.len());
+        let number_end = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
         let (number, tail) = rest.split_at(number_end);
-        let unit_end = tail
-            .find(|c: char| c.is_ascii_digit() || c == '.')
-            .unwrap_or(tail.len());
+        let unit_end = tail.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(tail.len());
         let (unit, tail) = tail.split_at(unit_end);
         total = total.saturating_add(parse_part(number, unit_nanos(unit)?)?);
         rest = tail;
@@ -110,10 +100,8 @@ fn parse_part(number: &str, unit: u64) -> Option<u128> {
     if (whole.is_empty() && fraction.is_empty()) || fraction.contains('.') {
         return None;
     }
-    let mut nanos = whole.bytes().fold(0u128, |sum, digit| {
-        sum.saturating_mul(10)
-            .saturating_add(u128::from(digit - b'0'))
-    });
+    let mut nanos =
+        whole.bytes().fold(0u128, |sum, digit| sum.saturating_mul(10).saturating_add(u128::from(digit - b'0')));
     nanos = nanos.saturating_mul(u128::from(unit));
     let mut scaled: u128 = 0;
     let mut scale: u128 = 1;

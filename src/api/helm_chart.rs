@@ -11,9 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::duration::Duration;
 use super::schema;
-use super::source::{
-    AccessFrom, Artifact, ReconcileStrategy, SourceKind, Verification, any_version,
-};
+use super::source::{AccessFrom, Artifact, ReconcileStrategy, SourceKind, Verification, any_version};
 
 /// One chart out of a source.
 #[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -214,10 +214,7 @@ pub struct ValuesReference {
     pub values_key: Option<String>,
     /// Path, as for `helm --set`, at which the key's content is set as one value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(
-        length(max = 250),
-        regex(pattern = r"^([a-zA-Z0-9_\-.\\\/]|\[[0-9]{1,5}\])+$")
-    )]
+    #[schemars(length(max = 250), regex(pattern = r"^([a-zA-Z0-9_\-.\\\/]|\[[0-9]{1,5}\])+$"))]
     pub target_path: Option<String>,
     /// Whether the object or key may be missing.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -228,9 +225,7 @@ pub struct ValuesReference {
 }
 
 /// Kind of an object that holds values.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub enum ValuesReferenceKind {
     /// A Secret.
     Secret,

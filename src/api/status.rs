@@ -90,10 +90,7 @@ pub struct HelmReleaseStatus {
     pub last_handled_reset_at: Option<String>,
 }
 
-#[allow(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde passes fields by reference"
-)]
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
 fn is_zero(count: &i64) -> bool {
     *count == 0
 }
@@ -181,9 +178,7 @@ pub struct Inventory {
 }
 
 /// One object of a release.
-#[derive(
-    Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct InventoryEntry {
     /// The object as namespace_name_group_kind.
