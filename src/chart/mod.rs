@@ -1,3 +1,22 @@
-//! The chart model and how it is loaded from bytes.
+//! Charts: their model, how they are loaded from bytes, and how their values come about.
+//!
+//! ```text
+//! archive or directory ──▶ Chart (shared by Arc) ──▶ dependencies ──▶ coalesce ──▶ schema ──▶ Prepared, for rendering
+//! ```
+//!
+//! Loading follows `pkg/chart/v2/loader`, values `pkg/chart/common/util` and `pkg/chart/v2/util` of Helm 4.3.1. Where Helm walks
+//! subcharts in random order, they come sorted by the name of their folder or file here.
 //!
 //! **Invariant:** never reads files itself; bytes come in.
+
+mod error;
+mod file;
+mod metadata;
+mod model;
+mod number;
+
+pub use error::Error;
+pub use file::File;
+pub use metadata::{Dependency, Lock, Maintainer, Metadata};
+pub use model::{Chart, Values};
+pub use number::{from_value, to_value, with_float_numbers};
