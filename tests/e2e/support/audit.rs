@@ -30,8 +30,8 @@ pub(crate) struct AuditLog {
 
 impl AuditLog {
     /// Counts from here on.
-    pub(crate) fn mark(path: &Path) -> Result<Self> {
-        Ok(Self { path: path.to_owned(), from: std::fs::metadata(path).map_or(0, |log| log.len()) })
+    pub(crate) fn mark(path: &Path) -> Self {
+        Self { path: path.to_owned(), from: std::fs::metadata(path).map_or(0, |log| log.len()) }
     }
 
     /// The requests since the mark that touch a namespace for which `wanted` holds; cluster-wide requests have the empty one.

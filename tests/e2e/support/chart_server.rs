@@ -23,6 +23,8 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::oneshot;
 
+use super::programs::hex;
+
 /// What goes wrong for a path.
 #[derive(Clone, Copy)]
 pub(crate) enum Fault {
@@ -186,7 +188,7 @@ fn index(folder: &Path) -> Result<Value> {
         }
         let bytes = fs::read(&path)?;
         let mut metadata = metadata(&bytes).with_context(|| format!("read {}", path.display()))?;
-        let digest: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        let digest = hex(&Sha256::digest(&bytes));
         let file = path.file_name().unwrap_or_default().to_string_lossy();
         metadata["digest"] = json!(digest);
         metadata["urls"] = json!([file]);

@@ -139,9 +139,9 @@ fn cached(tool: Tool) -> Result<PathBuf> {
         let path = Path::new(MODULES).join(source);
         hash.update(fs::read(&path).with_context(|| format!("read {}", path.display()))?);
     }
-    let key: String = hash.finalize()[..6].iter().map(|byte| format!("{byte:02x}")).collect();
+    let key = hex(&hash.finalize());
     let (name, _) = tool.names();
-    Ok(cache.join(format!("{name}-{key}")).join(name))
+    Ok(cache.join(format!("{name}-{}", &key[..12])).join(name))
 }
 
 fn build(tool: Tool) -> Result<PathBuf> {
@@ -180,6 +180,11 @@ fn build(tool: Tool) -> Result<PathBuf> {
     fs::rename(&fresh, &target)?;
     notice(&format!("built {name}"));
     Ok(target)
+}
+
+/// Bytes in hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 /// Says something to whoever watches, past the test harness' capture, because a build takes minutes.
