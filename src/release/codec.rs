@@ -1,0 +1,180 @@
+//! The text of a release record in its Secret: JSON, gzip, base64 (the API server's own base64 comes on top).
+//!
+//! Counterpart: Helm's `pkg/storage/driver/util.go`. The difference: a record that does not fit into a Secret is slimmed by what no
+//! reader of records needs, the chart's own files.
+//!
+//! **Invariant:** `decode(encode(release))` gives the same release, but for labels, which the Secret carries, and what was slimmed.
+
+use std::io::{Read, Write};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use flate2::Compression;
+use flate2::read::GzDecoder;
+use flate2::write::GzEncoder;
+
+use super::json::to_go_json;
+use super::{Error, Release, secret_name};
+
+/// The most bytes of data that the API server accepts in a Secret.
+pub const MAX_SECRET_BYTES: usize = 1024 * 1024;
+
+/// The most bytes that a record may take when decompressed; a larger one is taken for an attack on memory.
+pub const MAX_DECODED_BYTES: u64 = 100 * 1024 * 1024;
+
+/// What gzip streams begin with; a record from before compression begins otherwise.
+const GZIP_MAGIC: [u8; 3] = [0x1f, 0x8b, 0x08];
+
+/// A record as the Secret holds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Encoded {
+    /// The value of [`super::DATA_KEY`].
+    pub text: String,
+    /// What was left out so that it fits.
+    pub slimming: Slimming,
+}
+
+/// What was left out of a record so that it fits into a Secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Slimming {
+    /// Nothing.
+    None,
+    /// The chart's files other than templates.
+    Files,
+    /// The chart's templates, other files and values schema.
+    FilesTemplatesAndSchema,
+}
+
+/// The text of a record, slimmed as far as needed to stay within [`MAX_SECRET_BYTES`].
+pub fn encode(release: &Release) -> Result<Encoded, Error> {
+    encode_within(release, MAX_SECRET_BYTES)
+}
+
+fn encode_within(release: &Release, limit: usize) -> Result<Encoded, Error> {
+    let text = pack(release)?;
+    if text.len() <= limit {
+        return Ok(Encoded { text, slimming: Slimming::None });
+    }
+    let mut slim = release.clone();
+    let mut size = text.len();
+    for slimming in [Slimming::Files, Slimming::FilesTemplatesAndSchema] {
+        slim_chart(&mut slim, slimming);
+        let text = pack(&slim)?;
+        size = text.len();
+        if size <= limit {
+            return Ok(Encoded { text, slimming });
+        }
+    }
+    Err(Error::DoesNotFit { secret: secret_name(&release.name, release.revision), size, limit })
+}
+
+fn slim_chart(release: &mut Release, slimming: Slimming) {
+    let Some(chart) = &mut release.chart else { return };
+    chart.files = Some(Vec::new());
+    if slimming == Slimming::FilesTemplatesAndSchema {
+        chart.templates = Some(Vec::new());
+        chart.schema = None;
+        chart.schema_mod_time = None;
+    }
+}
+
+fn pack(release: &Release) -> Result<String, Error> {
+    let failed = |source| Error::Encode { secret: secret_name(&release.name, release.revision), source };
+    let json = to_go_json(release).map_err(failed)?;
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
+    gzip.write_all(&json).map_err(failed)?;
+    Ok(STANDARD.encode(gzip.finish().map_err(failed)?))
+}
+
+/// The release in the text of a Secret, as Helm 3.0 and later wrote it; `secret` is the Secret's name, for the error.
+pub fn decode(secret: &str, text: &[u8]) -> Result<Release, Error> {
+    let secret = || secret.to_owned();
+    // Go's decoder skips line breaks inside base64; so does this one.
+    let text: Vec<u8> = text.iter().copied().filter(|byte| !matches!(byte, b'\r' | b'\n')).collect();
+    let packed = STANDARD.decode(text).map_err(|source| Error::Base64 { secret: secret(), source })?;
+    let json = if packed.starts_with(&GZIP_MAGIC) {
+        let mut json = Vec::new();
+        let mut reader = GzDecoder::new(packed.as_slice()).take(MAX_DECODED_BYTES + 1);
+        reader.read_to_end(&mut json).map_err(|source| Error::Gzip { secret: secret(), source })?;
+        if json.len() as u64 > MAX_DECODED_BYTES {
+            return Err(Error::TooLarge { secret: secret(), limit: MAX_DECODED_BYTES });
+        }
+        json
+    } else {
+        packed
+    };
+    serde_json::from_slice(&json).map_err(|error| Error::Document { secret: secret(), place: place_of(&error) })
+}
+
+/// Where a JSON fault is; serde's own message may quote the content.
+fn place_of(error: &serde_json::Error) -> String {
+    let class = match error.classify() {
+        serde_json::error::Category::Io | serde_json::error::Category::Syntax => "not JSON",
+        serde_json::error::Category::Data => "a field of another type than Helm's",
+        serde_json::error::Category::Eof => "cut short",
+    };
+    format!("{class} at byte {} of line {}", error.column(), error.line())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{ChartRecord, File};
+    use super::*;
+
+    fn noise(length: u32) -> Vec<u8> {
+        let mut state = 1_u32;
+        let mut next = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 24) as u8
+        };
+        (0..length).map(|_| next()).collect()
+    }
+
+    fn release(templates: u32, files: u32) -> Release {
+        let file = |length| vec![File { name: "f".into(), data: Some(noise(length)), mod_time: None }];
+        let chart =
+            ChartRecord { templates: Some(file(templates)), files: Some(file(files)), ..ChartRecord::default() };
+        Release { name: "web".into(), revision: 1, chart: Some(chart), ..Release::default() }
+    }
+
+    #[test]
+    fn a_record_that_fits_is_kept_whole() {
+        let release = release(10, 10);
+        let encoded = encode(&release).unwrap();
+        assert_eq!(encoded.slimming, Slimming::None);
+        assert_eq!(decode("s", encoded.text.as_bytes()).unwrap(), release);
+    }
+
+    #[test]
+    fn a_large_record_loses_files_first_and_templates_next() {
+        let slimming =
+            |templates, files| encode_within(&release(templates, files), 4000).map(|it| it.slimming).unwrap();
+        assert_eq!(slimming(100, 5000), Slimming::Files);
+        assert_eq!(slimming(5000, 100), Slimming::FilesTemplatesAndSchema);
+    }
+
+    #[test]
+    fn a_record_that_never_fits_is_refused_with_its_secret() {
+        let mut release = release(1, 1);
+        release.manifest = STANDARD.encode(noise(9000));
+        let error = encode_within(&release, 4000).unwrap_err().to_string();
+        assert!(error.starts_with("release record sh.helm.release.v1.web.v1 takes "), "{error}");
+    }
+
+    #[test]
+    fn faults_name_the_secret_and_not_the_content() {
+        for text in ["%", "e30", &STANDARD.encode(r#"{"name":{"password":"hunter2"}}"#)] {
+            let error = decode("the-secret", text.as_bytes()).unwrap_err().to_string();
+            assert!(error.contains("the-secret") && !error.contains("hunter2"), "{error}");
+        }
+    }
+
+    #[test]
+    fn plain_json_and_null_fields_are_read() {
+        let json = r#"{"name":"a","info":{"deleted":"","first_deployed":null,"status":"deployed"},"config":null,
+            "chart":{"metadata":{"name":"c","dependencies":null},"schema":null},"hooks":[{"last_run":{"phase":""}}],"version":2}"#;
+        let release = decode("s", STANDARD.encode(json).as_bytes()).unwrap();
+        assert_eq!((release.revision, release.info.status.as_str()), (2, "deployed"));
+        assert_eq!(release.hooks.len(), 1);
+    }
+}
