@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use crate::value::{CallResult, Signature, Value};
 
+use super::builtins::Builtin;
 use super::exec::Call;
 
 /// What a function does. `H` is the host: whatever the embedding program gives to functions that need more than their arguments.
@@ -14,6 +15,8 @@ pub enum Body<H> {
     Pure(fn(&[Value]) -> CallResult),
     /// Needs the host or the running template set.
     Hosted(fn(&mut Call<'_, H>, &[Value]) -> CallResult),
+    /// One of Go's own that execution treats in a special way.
+    Builtin(Builtin),
 }
 
 /// A function that templates can call.

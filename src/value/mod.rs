@@ -8,20 +8,29 @@
 //!
 //! **Invariant:** a value never knows about templates, Helm or Kubernetes.
 
+pub mod compare;
 mod convert;
+mod float;
 mod list;
 mod map;
 mod object;
+pub mod print;
+mod quote;
 mod signature;
 mod text;
 
+pub use float::{append_float, format_float};
 pub use list::{ElementType, List};
 pub use map::{Map, MapType};
 pub use object::{BoundCall, Method, Object};
+pub use quote::{is_print, quote, quote_rune, quote_to_ascii};
 pub use signature::{CallError, CallResult, Signature, Type};
 pub use text::Text;
 
 use std::rc::Rc;
+
+/// How deep walks over values go (printing, comparing, encoding): values may contain themselves.
+pub const MAX_DEPTH: usize = 1_000;
 
 /// The width of a signed Go integer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

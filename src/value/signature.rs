@@ -36,6 +36,26 @@ pub enum Type {
     Object(&'static str),
 }
 
+impl Type {
+    /// The type as Go prints it in errors.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Any => "interface {}",
+            Self::Bool => "bool",
+            Self::Int => "int",
+            Self::Int64 => "int64",
+            Self::Float64 => "float64",
+            Self::String => "string",
+            Self::Bytes => "[]uint8",
+            Self::List => "[]interface {}",
+            Self::Strings => "[]string",
+            Self::Map => "map[string]interface {}",
+            Self::Duration => "time.Duration",
+            Self::Object(name) => name,
+        }
+    }
+}
+
 /// The parameters of a function or method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Signature {
@@ -61,7 +81,8 @@ impl Signature {
 #[derive(Debug)]
 pub struct CallError {
     message: String,
-    source: Option<Box<dyn Error + 'static>>,
+    /// Printed after the message.
+    source: Option<Box<dyn Error + Send + Sync + 'static>>,
 }
 
 impl CallError {
@@ -71,14 +92,29 @@ impl CallError {
     }
 
     /// A failure that passes on another one unchanged, such as the error of a nested template.
-    pub fn nested(source: impl Error + 'static) -> Self {
-        Self { message: source.to_string(), source: Some(Box::new(source)) }
+    pub fn nested(source: impl Error + Send + Sync + 'static) -> Self {
+        Self::wrapping("", source)
+    }
+
+    /// A failure whose text is this message directly followed by that of another failure: `fmt.Errorf("...: %w", err)` in Go.
+    pub fn wrapping(message: impl Into<String>, source: impl Error + Send + Sync + 'static) -> Self {
+        Self { message: message.into(), source: Some(Box::new(source)) }
+    }
+
+    /// The text before that of the failure inside; the whole text if there is none.
+    pub fn own_message(&self) -> &str {
+        &self.message
+    }
+
+    /// The failure inside, if it is of this type.
+    pub fn source_as<T: Error + 'static>(&self) -> Option<&T> {
+        self.source.as_deref().and_then(|source| source.downcast_ref::<T>())
     }
 
     /// The failure that was passed on, if it is of this type.
     pub fn downcast_source<T: Error + 'static>(self) -> Result<Box<T>, Self> {
         let Self { message, source } = self;
-        match source.map(<dyn Error>::downcast::<T>) {
+        match source.map(|source| source.downcast::<T>()) {
             Some(Ok(source)) => Ok(source),
             Some(Err(source)) => Err(Self { message, source: Some(source) }),
             None => Err(Self { message, source: None }),
@@ -88,13 +124,17 @@ impl CallError {
 
 impl fmt::Display for CallError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
+        f.write_str(&self.message)?;
+        match &self.source {
+            Some(source) => write!(f, "{source}"),
+            None => Ok(()),
+        }
     }
 }
 
 impl Error for CallError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.source.as_deref()
+        self.source.as_deref().map(|source| -> &(dyn Error + 'static) { source })
     }
 }
 
