@@ -16,7 +16,7 @@ use crate::version::{Constraints, Version};
 pub type Values = serde_json::Map<String, serde_json::Value>;
 
 /// A loaded chart with its subcharts. Serialises as Helm stores it in a release, which leaves subcharts out.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Chart {
     /// What Chart.yaml says.
     #[serde(default, deserialize_with = "null_as_default")]

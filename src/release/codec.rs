@@ -6,6 +6,7 @@
 //! **Invariant:** `decode(encode(release))` gives the same release, but for labels, which the Secret carries, and what was slimmed.
 
 use std::io::{Read, Write};
+use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -70,11 +71,11 @@ fn encode_within(release: &Release, limit: usize) -> Result<Encoded, Error> {
 
 fn slim_chart(release: &mut Release, slimming: Slimming) {
     let Some(chart) = &mut release.chart else { return };
-    chart.files = Some(Vec::new());
+    chart.files = Arc::default();
     if slimming == Slimming::FilesTemplatesAndSchema {
-        chart.templates = Some(Vec::new());
+        chart.templates = Arc::default();
         chart.schema = None;
-        chart.schema_mod_time = None;
+        chart.schema_modified = None;
     }
 }
 
@@ -118,8 +119,8 @@ fn place_of(error: &serde_json::Error) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{ChartRecord, File};
     use super::*;
+    use crate::chart::{Chart, File};
 
     fn noise(length: u32) -> Vec<u8> {
         let mut state = 1_u32;
@@ -131,9 +132,8 @@ mod tests {
     }
 
     fn release(templates: u32, files: u32) -> Release {
-        let file = |length| vec![File { name: "f".into(), data: Some(noise(length)), mod_time: None }];
-        let chart =
-            ChartRecord { templates: Some(file(templates)), files: Some(file(files)), ..ChartRecord::default() };
+        let file = |length| Arc::from([File::new("f", noise(length))]);
+        let chart = Chart { templates: file(templates), files: file(files), ..Chart::default() };
         Release { name: "web".into(), revision: 1, chart: Some(chart), ..Release::default() }
     }
 
@@ -172,7 +172,7 @@ mod tests {
     #[test]
     fn plain_json_and_null_fields_are_read() {
         let json = r#"{"name":"a","info":{"deleted":"","first_deployed":null,"status":"deployed"},"config":null,
-            "chart":{"metadata":{"name":"c","dependencies":null},"schema":null},"hooks":[{"last_run":{"phase":""}}],"version":2}"#;
+            "chart":{"metadata":{"name":"c"},"lock":null,"templates":null,"values":null,"schema":null,"files":null},"hooks":[{"last_run":{"phase":""}}],"version":2}"#;
         let release = decode("s", STANDARD.encode(json).as_bytes()).unwrap();
         assert_eq!((release.revision, release.info.status.as_str()), (2, "deployed"));
         assert_eq!(release.hooks.len(), 1);

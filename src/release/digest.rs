@@ -5,11 +5,11 @@
 use std::fmt::Write;
 
 use serde::Serialize;
-use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use super::json::to_go_json;
-use super::{Error, Hook, HookEvent, Info, Metadata, Release, secret_name};
+use super::{Error, Hook, HookEvent, Info, Release, secret_name};
+use crate::chart::{Metadata, Values};
 
 /// What of a release the snapshot digest covers: all that is stored, but for chart files and the runs of test hooks.
 #[derive(Serialize)]
@@ -19,7 +19,7 @@ struct Observation<'a> {
     revision: u32,
     info: &'a Info,
     chart: Option<&'a Metadata>,
-    config: &'a Map<String, Value>,
+    config: &'a Values,
     manifest: &'a str,
     hooks: Vec<&'a Hook>,
 }
@@ -31,7 +31,7 @@ pub fn snapshot_digest(release: &Release) -> Result<String, Error> {
         namespace: &release.namespace,
         revision: release.revision,
         info: &release.info,
-        chart: release.chart.as_ref().and_then(|chart| chart.metadata.as_ref()),
+        chart: release.chart.as_ref().map(|chart| &chart.metadata),
         config: &release.config,
         manifest: &release.manifest,
         hooks: release.hooks.iter().filter(|hook| !hook.events.contains(&HookEvent::Test)).collect(),

@@ -5,7 +5,6 @@
 //!
 //! **Invariant:** never reads the clock; times come in.
 
-mod chart;
 mod codec;
 mod digest;
 mod error;
@@ -17,7 +16,6 @@ mod record;
 mod secret;
 mod time;
 
-pub use chart::{ChartRecord, Dependency, File, Lock, Maintainer, Metadata};
 pub use codec::{Encoded, MAX_DECODED_BYTES, MAX_SECRET_BYTES, Slimming, decode, encode};
 pub use digest::snapshot_digest;
 pub use error::Error;

@@ -9,10 +9,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::{Map, Value};
 
 use super::time;
-use super::{ChartRecord, Hook, Time};
+use super::{Hook, Time};
+use crate::chart::{Chart, Values, with_float_numbers};
 
 /// One revision of a release.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -23,12 +23,12 @@ pub struct Release {
     /// How it went.
     #[serde(default, deserialize_with = "or_default")]
     pub info: Info,
-    /// The chart it was made from.
+    /// The chart it was made from: metadata, defaults and the root chart's own files. Subcharts are not stored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub chart: Option<ChartRecord>,
-    /// The values that the user gave.
-    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "Map::is_empty")]
-    pub config: Map<String, Value>,
+    pub chart: Option<Chart>,
+    /// The values that the user gave. Numbers that were read from a record are floats, as Go reads them.
+    #[serde(default, deserialize_with = "float_numbers", skip_serializing_if = "Values::is_empty")]
+    pub config: Values,
     /// The rendered objects without hooks, in the order of installation.
     #[serde(default, deserialize_with = "or_default", skip_serializing_if = "String::is_empty")]
     pub manifest: String,
@@ -180,6 +180,10 @@ fn or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<ApplyMet
         Some("ssa") => Some(ApplyMethod::ServerSide),
         _ => None,
     })
+}
+
+fn float_numbers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Values, D::Error> {
+    or_default(deserializer).map(with_float_numbers)
 }
 
 /// Reads null as the zero value, as Go does.

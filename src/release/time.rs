@@ -112,15 +112,6 @@ pub(super) fn optional<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Opt
     Ok((!time.is_zero()).then_some(time))
 }
 
-/// Writes a time that Go writes even where it is zero.
-#[expect(clippy::ref_option, reason = "serde gives the field by reference")]
-pub(super) fn or_zero<S: Serializer>(time: &Option<Time>, serializer: S) -> Result<S::Ok, S::Error> {
-    match time {
-        Some(time) => time.serialize(serializer),
-        None => serializer.serialize_str(Time::ZERO_TEXT),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::Time;
