@@ -8,6 +8,8 @@
 pub mod action;
 pub mod chart;
 pub mod conditions;
+mod crd;
+pub mod defaults;
 pub mod duration;
 mod error;
 pub mod git_repository;
@@ -20,8 +22,10 @@ pub mod post_renderer;
 mod schema;
 pub mod source;
 pub mod status;
+mod warnings;
 
 pub use chart::{ChartRequest, InlineChart};
+pub use crd::{crd_file_name, crd_yaml, crds, crds_yaml};
 pub use duration::Duration;
 pub use error::Error;
 pub use git_repository::GitRepository;

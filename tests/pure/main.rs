@@ -2,3 +2,6 @@
 
 // Versions and constraints, against Masterminds/semver.
 mod version;
+
+// Generated files are current, and the examples fit the types.
+mod generated;
