@@ -26,10 +26,8 @@ fn crd_files_are_current() {
         assert!(found == expected, "crds/{name} is not what the types give; run the test again with RHUMB_UPDATE=1");
         expected_names.push(name);
     }
-    let mut names: Vec<String> = fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
+    let mut names: Vec<String> =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
     expected_names.sort();
     assert_eq!(names, expected_names, "crds/ holds exactly the generated files");
