@@ -1,5 +1,6 @@
 //! End-to-end tests on a real control plane. They need the programs of `tests/controlplane`, which are built on first use.
 
+mod scene;
 mod support;
 
 /// The control plane itself plays its part: nodes, pods, Jobs, garbage collection.
@@ -7,3 +8,6 @@ mod control_plane;
 
 /// The chart repository, the registry and the example charts serve as sources.
 mod chart_sources;
+
+/// The life of a release.
+mod releases;

@@ -9,10 +9,12 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use futures::StreamExt as _;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{Api, DynamicObject, Patch, PatchParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::core::GroupVersionKind;
 use kube::discovery::{Scope, pinned_kind};
+use kube::runtime::wait::{Condition as _, conditions};
 use kube::runtime::watcher;
 use kube::{Client, Config, Resource, ResourceExt as _};
 use serde::Serialize;
@@ -101,16 +103,42 @@ pub(crate) async fn client(kubeconfig: &Path) -> Result<Client> {
     Ok(Client::try_from(config)?)
 }
 
+/// Installs the project's own CRDs and waits until the server serves them.
+pub(crate) async fn install_crds(client: &Client) -> Result<()> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("crds");
+    let mut files: Vec<PathBuf> = std::fs::read_dir(&folder)?.map(|entry| Ok(entry?.path())).collect::<Result<_>>()?;
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "yaml"));
+    files.sort();
+    let api: Api<CustomResourceDefinition> = Api::all(client.clone());
+    for file in files {
+        for crd in documents(&std::fs::read_to_string(&file)?)? {
+            if crd["kind"] != "CustomResourceDefinition" {
+                continue;
+            }
+            let applied = apply(client, &crd).await.with_context(|| format!("install {}", file.display()))?;
+            let established = conditions::is_crd_established();
+            wait_for(&api, &applied.name_any(), Duration::from_secs(30), "established", |crd| {
+                established.matches_object(Some(crd))
+            })
+            .await?;
+        }
+    }
+    Ok(())
+}
+
 /// Applies one object by server-side apply and returns it.
 pub(crate) async fn apply(client: &Client, object: &Value) -> Result<DynamicObject> {
-    let object: DynamicObject = serde_json::from_value(object.clone())?;
+    let mut object: DynamicObject = serde_json::from_value(object.clone())?;
     let kind = object.types.clone().context("the object has no apiVersion and kind")?;
     let gvk = GroupVersionKind::try_from(kind)?;
     let (resource, capabilities) = pinned_kind(client, &gvk).await.with_context(|| format!("look up {}", gvk.kind))?;
     let api: Api<DynamicObject> = match (capabilities.scope, object.namespace()) {
         (Scope::Namespaced, Some(namespace)) => Api::namespaced_with(client.clone(), &namespace, &resource),
         (Scope::Namespaced, None) => Api::default_namespaced_with(client.clone(), &resource),
-        (Scope::Cluster, _) => Api::all_with(client.clone(), &resource),
+        (Scope::Cluster, _) => {
+            object.metadata.namespace = None;
+            Api::all_with(client.clone(), &resource)
+        }
     };
     let params = PatchParams::apply(FIELD_MANAGER).force();
     api.patch(&object.name_any(), &params, &Patch::Apply(&object))

@@ -1,0 +1,260 @@
+//! The end-to-end benchmark: installs, upgrades and asks many releases of one small chart on a local control plane.
+//!
+//! It prints time, processor time and memory of the operator, API requests a release, the floor (a bare client that makes
+//! as many writes at the same concurrency in the same run), and the budgets that the figures are held to.
+#![allow(clippy::print_stdout, reason = "the figures are for whoever runs it")]
+
+mod floor;
+mod measure;
+mod releases;
+#[path = "../e2e/support/mod.rs"]
+mod support;
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+use clap::Parser;
+use kube::Client;
+use serde_json::json;
+
+use support::audit::{AuditLog, Requests};
+use support::chart_server::ChartServer;
+use support::cluster::{Cluster, apply, install_crds};
+use support::helm::Helm;
+use support::operator::{Operator, OperatorOptions};
+use support::process::temporary_folder;
+
+/// At most so many writes an install.
+const INSTALL_WRITES: f64 = 12.0;
+/// At most so many reads an install.
+const INSTALL_READS: f64 = 2.0;
+/// At most so many writes a requested reconcile that finds nothing to do.
+const NO_OP_WRITES: f64 = 1.0;
+/// At most so many milliseconds of the operator's processor time a release.
+const PROCESSOR_MS: f64 = 20.0;
+/// At most so many times the floor.
+const TIMES_FLOOR: f64 = 1.3;
+
+/// Measures the operator on a local control plane.
+#[derive(Parser)]
+struct Arguments {
+    /// How many releases.
+    #[arg(long, default_value_t = 50)]
+    releases: usize,
+    /// How many releases the operator works on at a time.
+    #[arg(long, default_value_t = 10)]
+    concurrent: usize,
+    /// Fails when a figure is over its budget.
+    #[arg(long)]
+    check: bool,
+    /// Passed by cargo to every benchmark.
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+/// The figures of one phase.
+struct Figures {
+    wall: Duration,
+    processor: Duration,
+    peak_mib: u64,
+    requests: Requests,
+}
+
+/// What the phases share.
+struct Bench {
+    cluster: Cluster,
+    client: Client,
+    namespace: String,
+    operator: Operator,
+    count: usize,
+}
+
+fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(run(&arguments))
+}
+
+async fn run(arguments: &Arguments) -> Result<()> {
+    let cluster = Cluster::start().await?;
+    let client = cluster.client().await?;
+    install_crds(&client).await?;
+    let helm = Helm::on(cluster.kubeconfig())?;
+    let charts = temporary_folder("rhumb-charts-")?;
+    let server = serve_charts(&helm, charts.path())?;
+    let namespace = cluster.namespace(&client, "bench").await?;
+    apply(
+        &client,
+        &json!({
+            "apiVersion": "source.toolkit.fluxcd.io/v1",
+            "kind": "HelmRepository",
+            "metadata": {"name": "charts", "namespace": namespace},
+            "spec": {"interval": "1h", "url": server.url()},
+        }),
+    )
+    .await?;
+    let operator = Operator::start(&OperatorOptions {
+        program: PathBuf::from(env!("CARGO_BIN_EXE_rhumb")),
+        kubeconfig: cluster.operator_kubeconfig().to_owned(),
+        namespace: namespace.clone(),
+        flags: vec![format!("--concurrent={}", arguments.concurrent)],
+    })
+    .await?;
+    let mut bench = Bench { cluster, client, namespace, operator, count: arguments.releases };
+    println!("{} releases of four objects, {} at a time", arguments.releases, arguments.concurrent);
+    println!("idle: {} MiB", measure::peak_mib(bench.operator.id())?);
+
+    let install = bench.install().await?;
+    let upgrade = bench.upgrade().await?;
+    let no_op = bench.no_op().await?;
+    bench.operator.stop();
+    let floor = bench.floor(&helm, &install, arguments.concurrent).await?;
+    bench.report(&[("install", &install), ("upgrade", &upgrade), ("requested no-op", &no_op)]);
+    let kept = bench.judge(&install, &no_op, floor);
+    anyhow::ensure!(kept || !arguments.check, "a figure is over its budget");
+    Ok(())
+}
+
+fn chart() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/bench/chart")
+}
+
+fn serve_charts(helm: &Helm, folder: &Path) -> Result<ChartServer> {
+    // helm names the package after the chart, not after its folder.
+    for version in ["1.0.0", "1.1.0"] {
+        let (chart, folder) = (chart().display().to_string(), folder.display().to_string());
+        helm.run(&["package", &chart, "--version", version, "-d", &folder])?;
+    }
+    ChartServer::start(folder)
+}
+
+impl Bench {
+    async fn install(&self) -> Result<Figures> {
+        self.phase(async {
+            releases::create_all(&self.client, &self.namespace, self.count).await?;
+            self.wait(|release| releases::is_ready(release, "1.0.0")).await
+        })
+        .await
+        .context("install")
+    }
+
+    async fn upgrade(&self) -> Result<Figures> {
+        let patch = json!({"spec": {"chart": {"spec": {"version": "1.1.0"}}, "values": {"message": "second"}}});
+        self.phase(async {
+            releases::patch_all(&self.client, &self.namespace, self.count, &patch).await?;
+            self.wait(|release| releases::is_ready(release, "1.1.0")).await
+        })
+        .await
+        .context("upgrade")
+    }
+
+    async fn no_op(&self) -> Result<Figures> {
+        let patch = json!({"metadata": {"annotations": {"reconcile.fluxcd.io/requestedAt": "now"}}});
+        self.phase(async {
+            releases::patch_all(&self.client, &self.namespace, self.count, &patch).await?;
+            self.wait(|release| release.data["status"]["lastHandledReconcileAt"] == "now").await
+        })
+        .await
+        .context("requested no-op")
+    }
+
+    async fn wait(&self, met: impl Fn(&kube::api::DynamicObject) -> bool) -> Result<()> {
+        let deadline = Duration::from_secs(60) + Duration::from_secs(2) * u32::try_from(self.count)?;
+        let waited = releases::wait_all(&self.client, &self.namespace, self.count, deadline, met).await;
+        waited.with_context(|| format!("the operator's log ends with:\n{}", self.operator.log_tail(30)))
+    }
+
+    async fn phase(&self, work: impl Future<Output = Result<()>>) -> Result<Figures> {
+        let log = self.cluster.audit();
+        let id = self.operator.id();
+        measure::reset_peak(id)?;
+        let before = measure::processor_time(id)?;
+        let began = Instant::now();
+        work.await?;
+        let wall = began.elapsed();
+        self.calm(log.as_ref()).await?;
+        Ok(Figures {
+            wall,
+            processor: measure::processor_time(id)?.saturating_sub(before),
+            peak_mib: measure::peak_mib(id)?,
+            requests: log.map(|log| log.requests(|_| true)).transpose()?.unwrap_or_default(),
+        })
+    }
+
+    /// Lets what belongs to a phase but comes after its end, such as events, come before it is counted.
+    async fn calm(&self, log: Option<&AuditLog>) -> Result<()> {
+        let Some(log) = log else {
+            return Ok(());
+        };
+        let mut before = None;
+        loop {
+            let now = log.requests(|_| true)?.writes();
+            if before == Some(now) {
+                return Ok(());
+            }
+            before = Some(now);
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    }
+
+    async fn floor(&self, helm: &Helm, install: &Figures, concurrent: usize) -> Result<Duration> {
+        let namespace = self.cluster.namespace(&self.client, "floor").await?;
+        let manifest = helm.run(&["template", floor::PLACEHOLDER, &chart().display().to_string()])?;
+        let writes = self.each(install.requests.writes()).round() as usize;
+        // A release of this chart is stored in some 2600 characters.
+        let payload = "H4sI".repeat(650);
+        let bare = support::cluster::client(self.cluster.kubeconfig()).await?;
+        floor::measure(&bare, &namespace, &manifest, payload, self.count, writes, concurrent).await
+    }
+
+    fn each(&self, total: usize) -> f64 {
+        total as f64 / self.count as f64
+    }
+
+    fn processor_ms(&self, figures: &Figures) -> f64 {
+        figures.processor.as_secs_f64() * 1000.0 / self.count as f64
+    }
+
+    fn report(&self, phases: &[(&str, &Figures)]) {
+        println!();
+        println!("| phase | seconds | CPU s | CPU ms a release | peak MiB | writes a release | reads a release |");
+        println!("|---|---|---|---|---|---|---|");
+        for (name, figures) in phases {
+            println!(
+                "| {name} | {:.1} | {:.2} | {:.1} | {} | {:.1} | {:.1} |",
+                figures.wall.as_secs_f64(),
+                figures.processor.as_secs_f64(),
+                self.processor_ms(figures),
+                figures.peak_mib,
+                self.each(figures.requests.writes()),
+                self.each(figures.requests.reads()),
+            );
+        }
+        println!();
+        for (name, figures) in phases {
+            println!("{name}: {}", figures.requests);
+        }
+    }
+
+    /// Prints each figure beside its budget; true when all are kept.
+    fn judge(&self, install: &Figures, no_op: &Figures, floor: Duration) -> bool {
+        let ratio = install.wall.as_secs_f64() / floor.as_secs_f64();
+        println!();
+        println!("floor of the install: {:.1} s", floor.as_secs_f64());
+        let lines = [
+            ("writes an install", self.each(install.requests.writes()), INSTALL_WRITES),
+            ("reads an install", self.each(install.requests.reads()), INSTALL_READS),
+            ("writes a requested no-op", self.each(no_op.requests.writes()), NO_OP_WRITES),
+            ("reads a requested no-op", self.each(no_op.requests.reads()), 0.0),
+            ("CPU ms an install", self.processor_ms(install), PROCESSOR_MS),
+            ("install against the floor", ratio, TIMES_FLOOR),
+        ];
+        let mut kept = true;
+        for (what, figure, budget) in lines {
+            let over = figure > budget + 0.05;
+            kept &= !over;
+            println!("{what}: {figure:.2} (budget {budget}){}", if over { " OVER" } else { "" });
+        }
+        kept
+    }
+}

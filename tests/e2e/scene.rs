@@ -1,0 +1,190 @@
+//! What a test of a release starts from: a namespace, chart sources with the example chart, an operator of its own, helm.
+//!
+//! Each operator watches its own namespace only, so that tests run side by side. Never shared between tests.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use k8s_openapi::api::core::v1::Service;
+use kube::Client;
+use kube::api::{Api, DynamicObject, Patch, PatchParams};
+use kube::discovery::ApiResource;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::sync::OnceCell;
+
+use crate::support::chart_server::ChartServer;
+use crate::support::cluster::{Cluster, apply, install_crds, wait_for};
+use crate::support::helm::Helm;
+use crate::support::operator::{Operator, OperatorOptions};
+use crate::support::process::temporary_folder;
+
+/// How long anything that should happen may take on a busy machine.
+pub(crate) const SOON: Duration = Duration::from_secs(60);
+
+/// The annotation by which a user asks for a reconcile.
+const REQUESTED_AT: &str = "reconcile.fluxcd.io/requestedAt";
+
+/// The ground of one test.
+pub(crate) struct Scene {
+    pub(crate) cluster: &'static Cluster,
+    pub(crate) client: Client,
+    pub(crate) namespace: String,
+    pub(crate) helm: Helm,
+    pub(crate) charts: TempDir,
+    pub(crate) repository: ChartServer,
+    operator: Option<Operator>,
+}
+
+impl Scene {
+    /// Prepares a namespace with a HelmRepository `charts` that has `hello` in versions 1.0.0 and 1.1.0, and starts the operator.
+    pub(crate) async fn start(name: &str) -> Result<Self> {
+        static CRDS: OnceCell<()> = OnceCell::const_new();
+        let cluster = Cluster::shared().await?;
+        let client = cluster.client().await?;
+        CRDS.get_or_try_init(|| install_crds(&client)).await?;
+        let namespace = cluster.namespace(&client, name).await?;
+        let helm = Helm::on(cluster.kubeconfig())?;
+        let charts = temporary_folder("rhumb-charts-")?;
+        for version in ["1.0.0", "1.1.0"] {
+            helm.package(&hello(), version, charts.path())?;
+        }
+        let repository = ChartServer::start(charts.path())?;
+        let mut scene = Self { cluster, client, namespace, helm, charts, repository, operator: None };
+        scene.start_operator().await?;
+        let url = scene.repository.url();
+        scene.apply_source("HelmRepository", "charts", &json!({"url": url, "interval": "10m"})).await?;
+        Ok(scene)
+    }
+
+    /// Starts the operator, again after [`Self::kill_operator`].
+    pub(crate) async fn start_operator(&mut self) -> Result<()> {
+        let options = OperatorOptions {
+            program: PathBuf::from(env!("CARGO_BIN_EXE_rhumb")),
+            kubeconfig: self.cluster.operator_kubeconfig().to_owned(),
+            namespace: self.namespace.clone(),
+            flags: vec!["--watch-all-namespaces=false".to_owned()],
+        };
+        self.operator = Some(Operator::start(&options).await?);
+        Ok(())
+    }
+
+    /// Ends the operator as `kill -9` does.
+    pub(crate) fn kill_operator(&mut self) {
+        if let Some(operator) = self.operator.take() {
+            operator.kill();
+        }
+    }
+
+    /// Applies a source object.
+    pub(crate) async fn apply_source(&self, kind: &str, name: &str, spec: &Value) -> Result<()> {
+        self.apply("source.toolkit.fluxcd.io/v1", kind, name, spec).await
+    }
+
+    /// Applies a HelmRelease with this spec; an interval that no test waits for is added.
+    pub(crate) async fn apply_release(&self, name: &str, spec: &Value) -> Result<()> {
+        let mut spec = spec.clone();
+        spec["interval"] = json!("1h");
+        self.apply("helm.toolkit.fluxcd.io/v2", "HelmRelease", name, &spec).await
+    }
+
+    async fn apply(&self, api_version: &str, kind: &str, name: &str, spec: &Value) -> Result<()> {
+        let metadata = json!({"name": name, "namespace": self.namespace});
+        let object = json!({"apiVersion": api_version, "kind": kind, "metadata": metadata, "spec": spec});
+        apply(&self.client, &object).await?;
+        Ok(())
+    }
+
+    /// The HelmReleases of the namespace.
+    pub(crate) fn releases(&self) -> Api<DynamicObject> {
+        let resource = ApiResource {
+            group: "helm.toolkit.fluxcd.io".into(),
+            version: "v2".into(),
+            api_version: "helm.toolkit.fluxcd.io/v2".into(),
+            kind: "HelmRelease".into(),
+            plural: "helmreleases".into(),
+        };
+        Api::namespaced_with(self.client.clone(), &self.namespace, &resource)
+    }
+
+    /// The Services of the namespace.
+    pub(crate) fn services(&self) -> Api<Service> {
+        Api::namespaced(self.client.clone(), &self.namespace)
+    }
+
+    /// Waits until a HelmRelease is settled at its newest generation and is as `met` says.
+    pub(crate) async fn release_is(
+        &self,
+        name: &str,
+        what: &str,
+        met: impl Fn(&DynamicObject) -> bool,
+    ) -> Result<DynamicObject> {
+        let waited = wait_for(&self.releases(), name, SOON, what, |release| is_settled(release) && met(release)).await;
+        waited.with_context(|| self.operator_log())
+    }
+
+    /// Waits until a HelmRelease is ready with this version of its chart.
+    pub(crate) async fn ready(&self, name: &str, version: &str) -> Result<DynamicObject> {
+        self.release_is(name, &format!("ready at {version}"), |release| {
+            has_condition(release, "Ready", "True") && release.data["status"]["history"][0]["chartVersion"] == version
+        })
+        .await
+    }
+
+    /// Asks for a reconcile with this token and waits until it is handled.
+    pub(crate) async fn reconcile(&self, name: &str, token: &str) -> Result<DynamicObject> {
+        let patch = json!({"metadata": {"annotations": {REQUESTED_AT: token}}});
+        self.releases().patch(name, &PatchParams::default(), &Patch::Merge(patch)).await?;
+        self.release_is(name, "reconciled on request", |release| {
+            release.data["status"]["lastHandledReconcileAt"] == token
+        })
+        .await
+    }
+
+    /// The revisions as helm has them.
+    pub(crate) fn history(&self, release: &str) -> Result<Vec<String>> {
+        self.helm.history(&self.namespace, release)
+    }
+
+    /// Why a test failed is usually in here.
+    pub(crate) fn operator_log(&self) -> String {
+        let tail = self.operator.as_ref().map(|operator| operator.log_tail(60));
+        format!("the operator's log ends with:\n{}", tail.unwrap_or_default())
+    }
+}
+
+/// The folder of the example chart.
+pub(crate) fn hello() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/charts/hello")
+}
+
+/// A spec that takes the example chart from the scene's repository.
+pub(crate) fn hello_spec(version: &str) -> Value {
+    let source = json!({"kind": "HelmRepository", "name": "charts"});
+    json!({
+        "timeout": "30s",
+        "chart": {"spec": {"chart": "hello", "version": version, "sourceRef": source}},
+    })
+}
+
+/// Does the condition have this status, for the newest generation?
+pub(crate) fn has_condition(object: &DynamicObject, kind: &str, status: &str) -> bool {
+    let conditions = object.data["status"]["conditions"].as_array();
+    conditions.is_some_and(|all| {
+        all.iter().any(|one| {
+            one["type"] == kind
+                && one["status"] == status
+                && one["observedGeneration"].as_i64() == object.metadata.generation
+        })
+    })
+}
+
+/// Has the controller seen the newest generation, and nothing left to do?
+fn is_settled(release: &DynamicObject) -> bool {
+    let status = &release.data["status"];
+    let reconciling = status["conditions"]
+        .as_array()
+        .is_some_and(|all| all.iter().any(|one| one["type"] == "Reconciling" && one["status"] == "True"));
+    status["observedGeneration"].as_i64() == release.metadata.generation && !reconciling
+}
