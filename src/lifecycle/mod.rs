@@ -1,3 +1,30 @@
-//! The decision core: observation in, decision out.
+//! The decision core of a release: facts in, one decision out, and afterwards the outcome in, new status and events out.
 //!
-//! **Invariant:** never acts, never reads the clock.
+//! ```text
+//! Desired + Observation ──▶ state ──▶ decide ──▶ Decision ──▶ (somebody acts) ──▶ Outcome ──▶ record ──▶ status, events
+//! ```
+//!
+//! One action a turn: facts are gathered anew after each, until the decision is to stop. States, the choice of the action and the
+//! conditions follow Flux's helm-controller 1.6.
+//!
+//! **Invariant:** nothing here acts, waits or reads the clock; the same input always gives the same decision.
+
+mod conditions;
+mod decide;
+mod desired;
+mod history;
+mod observation;
+mod record;
+mod remediation;
+mod request;
+mod state;
+mod summary;
+
+pub use conditions::Conditions;
+pub use decide::{ActionType, Decision, ReleaseAction, Turn, decide};
+pub use desired::{ChartFacts, Desired, InputDigests, Strategy};
+pub use history::Previous;
+pub use observation::{DriftFacts, Observation, ReleaseFacts};
+pub use record::{Event, EventType, Failure, Outcome, Write, attempt, begin, finish, record, refuse};
+pub use request::{Requests, handle_tokens};
+pub use state::{ReleaseState, determine_state};

@@ -1,1 +1,12 @@
-//! Logs and metric definitions.
+//! Logs and metrics: what the program says of itself.
+//!
+//! Log lines have the keys of Flux's controllers, metrics their names, so that existing alerts, dashboards and log queries go on working.
+//!
+//! **Invariant:** label values come from closed sets or from object names; error text and Secret values never become labels.
+
+mod log;
+mod metrics;
+mod process;
+
+pub use log::{Encoding, Error, install as install_logging};
+pub use metrics::{Metrics, ReconcileResult, ReleaseLabels, ReleaseState, ResourceInfo};

@@ -1,0 +1,220 @@
+//! `rhumb run`: the operator itself.
+//!
+//! Flags and environment are named as Flux's helm-controller 1.6 names them; flags of Flux that rhumb has no need of are accepted and
+//! said to be without effect.
+//!
+//! **Invariant:** a flag that is understood differently from Flux's has another name.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use clap::{Args, ValueEnum};
+use tokio_util::sync::CancellationToken;
+
+use crate::admin::{self, Readiness};
+use crate::api;
+use crate::api::helm_release::DriftMode;
+use crate::controller::{self, Config, Sources};
+use crate::telemetry::{Encoding, Metrics, install_logging};
+
+/// Flags of `rhumb run`.
+#[derive(Args, Debug)]
+pub struct Run {
+    /// Releases that are worked on at once; waiting for readiness does not count
+    #[arg(long, default_value_t = 4)]
+    concurrent: usize,
+    /// Watch all namespaces; without, only the one that the operator runs in
+    #[arg(long, default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true", require_equals = true)]
+    watch_all_namespaces: bool,
+    /// Label selector of the objects to reconcile, for sharding
+    #[arg(long, default_value = "")]
+    watch_label_selector: String,
+    /// Label selector of the ConfigMaps and Secrets whose change triggers the releases that use them
+    #[arg(long, default_value = "reconcile.fluxcd.io/watch=Enabled")]
+    watch_configs_label_selector: String,
+    /// Namespace that the operator runs in
+    #[arg(long, env = "RUNTIME_NAMESPACE", default_value = "flux-system")]
+    runtime_namespace: String,
+    /// Refuse references to sources in other namespaces
+    #[arg(long, action = clap::ArgAction::Set, num_args = 0..=1, default_value_t = false, default_missing_value = "true", require_equals = true)]
+    no_cross_namespace_refs: bool,
+    /// ServiceAccount to act as where a HelmRelease names none
+    #[arg(long, default_value = "")]
+    default_service_account: String,
+    /// Time before a dependency or source that is not ready is looked at again, should no watch tell first
+    #[arg(long, default_value = "30s", value_parser = duration)]
+    requeue_dependency: Duration,
+    /// Shortest back-off after an error
+    #[arg(long, default_value = "750ms", value_parser = duration)]
+    min_retry_delay: Duration,
+    /// Longest back-off after an error
+    #[arg(long, default_value = "15m", value_parser = duration)]
+    max_retry_delay: Duration,
+    /// How much intervals vary, in percent
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u8).range(0..=100))]
+    interval_jitter_percentage: u8,
+    /// How long running actions may take to end when the operator stops
+    #[arg(long, default_value = "600s", value_parser = duration)]
+    graceful_shutdown_timeout: Duration,
+    /// Drift mode of releases that state none
+    #[arg(long, value_enum, default_value_t = Drift::Enabled)]
+    default_drift_mode: Drift,
+    /// Revisions kept of releases that state none; 0 keeps all
+    #[arg(long, default_value_t = 10)]
+    default_max_history: i64,
+    /// Refuse charts that are not asked for by an exact version or digest
+    #[arg(long)]
+    require_pinned_versions: bool,
+    /// Who reconciles the chart sources
+    #[arg(long, value_enum, default_value_t = SourcesFlag::Own)]
+    sources: SourcesFlag,
+    /// Field manager of applied objects
+    #[arg(long, default_value = api::metadata::FIELD_MANAGER)]
+    field_manager: String,
+    /// Elect a leader among several processes
+    #[arg(long, action = clap::ArgAction::Set, num_args = 0..=1, default_value_t = false, default_missing_value = "true", require_equals = true)]
+    enable_leader_election: bool,
+    /// Address of /metrics
+    #[arg(long, default_value = ":8080")]
+    metrics_addr: String,
+    /// Address of /healthz and /readyz
+    #[arg(long, default_value = ":9440")]
+    health_addr: String,
+    /// Log level: trace, debug, info or error, or a filter as in RUST_LOG
+    #[arg(long, default_value = "info")]
+    log_level: String,
+    /// How log lines are written
+    #[arg(long, value_enum, default_value_t = Encoding::Json)]
+    log_encoding: Encoding,
+    #[command(flatten)]
+    without_effect: WithoutEffect,
+}
+
+/// Flags of Flux's helm-controller that rhumb accepts and has no need of.
+#[derive(Args, Debug)]
+struct WithoutEffect {
+    #[arg(long, hide = true)]
+    kube_api_qps: Option<f64>,
+    #[arg(long, hide = true)]
+    kube_api_burst: Option<i64>,
+    #[arg(long, hide = true)]
+    http_retry: Option<u32>,
+    #[arg(long, hide = true)]
+    events_addr: Option<String>,
+    #[arg(long, hide = true)]
+    feature_gates: Option<String>,
+    #[arg(long, hide = true)]
+    oom_watch_memory_threshold: Option<u8>,
+    #[arg(long, hide = true)]
+    oom_watch_interval: Option<String>,
+    #[arg(long, hide = true)]
+    token_cache_max_size: Option<i64>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Drift {
+    Enabled,
+    Warn,
+    Disabled,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum SourcesFlag {
+    Own,
+    External,
+}
+
+fn duration(text: &str) -> Result<Duration, api::Error> {
+    text.parse::<api::Duration>().map(api::Duration::as_std)
+}
+
+impl Run {
+    /// Runs the operator until a signal stops it.
+    pub fn execute(self) -> anyhow::Result<()> {
+        install_logging(&self.log_level, self.log_encoding)?;
+        self.without_effect.report();
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?;
+        runtime.block_on(self.serve())
+    }
+
+    async fn serve(self) -> anyhow::Result<()> {
+        let metrics = Arc::new(Metrics::default());
+        let readiness = Readiness::default();
+        let stop = CancellationToken::new();
+        let probes = admin::listen("--health-addr", &self.health_addr).await?;
+        let exposition = admin::listen("--metrics-addr", &self.metrics_addr).await?;
+        tokio::spawn(admin::serve_probes(probes, readiness.clone(), stop.clone().cancelled_owned()));
+        tokio::spawn(admin::serve_metrics(exposition, Arc::clone(&metrics), stop.clone().cancelled_owned()));
+        tokio::spawn(stop_on_signal(stop.clone())?);
+        controller::run(self.config(), metrics, readiness, stop).await?;
+        Ok(())
+    }
+
+    fn config(&self) -> Config {
+        Config {
+            concurrent: self.concurrent.max(1),
+            watch_namespace: (!self.watch_all_namespaces).then(|| self.runtime_namespace.clone()),
+            watch_label_selector: given(&self.watch_label_selector),
+            watch_configs_label_selector: self.watch_configs_label_selector.clone(),
+            runtime_namespace: self.runtime_namespace.clone(),
+            no_cross_namespace_refs: self.no_cross_namespace_refs,
+            default_service_account: given(&self.default_service_account),
+            requeue_dependency: self.requeue_dependency,
+            min_retry_delay: self.min_retry_delay,
+            max_retry_delay: self.max_retry_delay,
+            interval_jitter_percentage: self.interval_jitter_percentage,
+            graceful_shutdown_timeout: self.graceful_shutdown_timeout,
+            default_drift_mode: match self.default_drift_mode {
+                Drift::Enabled => DriftMode::Enabled,
+                Drift::Warn => DriftMode::Warn,
+                Drift::Disabled => DriftMode::Disabled,
+            },
+            default_max_history: self.default_max_history,
+            require_pinned_versions: self.require_pinned_versions,
+            sources: match self.sources {
+                SourcesFlag::Own => Sources::Own,
+                SourcesFlag::External => Sources::External,
+            },
+            field_manager: self.field_manager.clone(),
+            leader_election: self.enable_leader_election,
+        }
+    }
+}
+
+impl WithoutEffect {
+    fn report(&self) {
+        let given = [
+            ("--kube-api-qps", self.kube_api_qps.is_some()),
+            ("--kube-api-burst", self.kube_api_burst.is_some()),
+            ("--http-retry", self.http_retry.is_some()),
+            ("--events-addr", self.events_addr.is_some()),
+            ("--feature-gates", self.feature_gates.is_some()),
+            ("--oom-watch-memory-threshold", self.oom_watch_memory_threshold.is_some()),
+            ("--oom-watch-interval", self.oom_watch_interval.is_some()),
+            ("--token-cache-max-size", self.token_cache_max_size.is_some()),
+        ];
+        for (flag, _) in given.into_iter().filter(|(_, given)| *given) {
+            tracing::warn!(flag, "the flag is accepted for compatibility and has no effect");
+        }
+    }
+}
+
+fn given(text: &str) -> Option<String> {
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+/// Waits for SIGINT or SIGTERM, then tells the program to stop.
+fn stop_on_signal(stop: CancellationToken) -> anyhow::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping: running actions may end first");
+        stop.cancel();
+    })
+}

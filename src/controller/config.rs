@@ -1,0 +1,57 @@
+//! What the operator is told at its start, checked.
+//!
+//! **Invariant:** nothing else in the program reads flags or the environment.
+
+use std::time::Duration;
+
+use crate::api::helm_release::DriftMode;
+
+/// Who reconciles the chart sources.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sources {
+    /// This program reconciles HelmRepository, HelmChart, OCIRepository and GitRepository.
+    Own,
+    /// Flux's source-controller does; this program reads the artifacts that it serves.
+    External,
+}
+
+/// How the operator runs.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Releases that are worked on at once; waiting for readiness does not count.
+    pub concurrent: usize,
+    /// The only namespace to watch; all without one.
+    pub watch_namespace: Option<String>,
+    /// Selector that HelmReleases and sources must match to be this process's business.
+    pub watch_label_selector: Option<String>,
+    /// Selector of ConfigMaps and Secrets whose change triggers the releases that use them.
+    pub watch_configs_label_selector: String,
+    /// The namespace that the operator itself runs in.
+    pub runtime_namespace: String,
+    /// Whether references to sources in other namespaces are refused.
+    pub no_cross_namespace_refs: bool,
+    /// ServiceAccount to act as where a HelmRelease names none.
+    pub default_service_account: Option<String>,
+    /// Time before dependencies and sources that are not ready are looked at again, should no watch wake the release first.
+    pub requeue_dependency: Duration,
+    /// Shortest back-off after an error.
+    pub min_retry_delay: Duration,
+    /// Longest back-off after an error.
+    pub max_retry_delay: Duration,
+    /// How much intervals vary, in percent, so that releases do not come all at once.
+    pub interval_jitter_percentage: u8,
+    /// How long running actions may take to end when the program stops.
+    pub graceful_shutdown_timeout: Duration,
+    /// Drift mode of releases that state none.
+    pub default_drift_mode: DriftMode,
+    /// Revisions kept of releases that state none.
+    pub default_max_history: i64,
+    /// Whether charts must be asked for by an exact version or digest.
+    pub require_pinned_versions: bool,
+    /// Who reconciles the chart sources.
+    pub sources: Sources,
+    /// Field manager of everything applied.
+    pub field_manager: String,
+    /// Whether one of several processes leads.
+    pub leader_election: bool,
+}

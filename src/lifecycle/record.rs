@@ -1,0 +1,506 @@
+//! Outcome to status: what conditions, history and counters become, and which events tell of it.
+//!
+//! Messages and their order equal Flux's helm-controller 1.6, because dashboards and alerts match on them.
+//!
+//! **Invariant:** the status given is never changed; a new one comes back, equal to the old where nothing happened.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::api::conditions::{condition_status, condition_type, is_false, is_true, reason};
+use crate::api::helm_release::DriftMode;
+use crate::api::status::{Inventory, ReleaseActionName, TestHookStatus};
+use crate::api::{HelmReleaseStatus, Snapshot};
+
+use super::conditions::Conditions;
+use super::decide::{ActionType, Decision, ReleaseAction};
+use super::desired::{Desired, Strategy};
+use super::history;
+use super::summary::summarize;
+
+/// Whether an event is good news.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EventType {
+    /// Something went as it should.
+    Normal,
+    /// Something needs attention.
+    Warning,
+}
+
+/// An event to publish about the HelmRelease.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// The event's type.
+    pub event_type: EventType,
+    /// The reason, one of the list in `api::conditions`.
+    pub reason: &'static str,
+    /// The message.
+    pub message: String,
+}
+
+/// A release record as it was written to storage.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Write {
+    /// The snapshot of the record; its `action` is set here, not by whoever made it.
+    pub snapshot: Snapshot,
+    /// Whether the record is the one that the action is about, not an older one whose status changed.
+    pub is_target: bool,
+}
+
+/// Why an action failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// The message for conditions and events; never holds Secret values.
+    pub message: String,
+}
+
+/// What became of an action.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The action.
+    pub action: ReleaseAction,
+    /// The records written, in order.
+    pub writes: Vec<Write>,
+    /// Why it failed, if it did.
+    pub failure: Option<Failure>,
+    /// How long it took.
+    pub duration: Duration,
+    /// The objects of the release, if the action rendered them.
+    pub inventory: Option<Inventory>,
+    /// The tests that ran, by hook name.
+    pub tests: Option<std::collections::BTreeMap<String, TestHookStatus>>,
+    /// What was put right or found, a line an object, for drift.
+    pub drift: Vec<String>,
+    /// The revision acted on, for messages.
+    pub revision: Option<i64>,
+    /// `<chart>@<version>` of the revision acted on, where it is not the wanted one.
+    pub chart: Option<String>,
+}
+
+impl Outcome {
+    /// An outcome in which nothing has happened yet.
+    pub fn of(action: ReleaseAction) -> Self {
+        Self {
+            action,
+            writes: Vec::new(),
+            failure: None,
+            duration: Duration::ZERO,
+            inventory: None,
+            tests: None,
+            drift: Vec::new(),
+            revision: None,
+            chart: None,
+        }
+    }
+
+    /// Whether the action changed Helm's storage; only then does a failure count against the retries.
+    pub fn reached_storage(&self) -> bool {
+        !self.writes.is_empty()
+    }
+}
+
+/// The status with which an attempt starts: counters reset when the request changed, what is attempted noted down.
+pub fn attempt(status: &HelmReleaseStatus, desired: &Desired) -> HelmReleaseStatus {
+    let mut status = status.clone();
+    let changed = status.last_attempted_generation != Some(desired.generation)
+        || status.last_attempted_revision.as_deref() != Some(desired.chart.version.as_str())
+        || status.last_attempted_config_digest.as_deref() != Some(desired.config_digest.as_str());
+    if changed || desired.reset {
+        clear_failures(&mut status);
+    }
+    status.last_attempted_generation = Some(desired.generation);
+    status.last_attempted_revision = Some(desired.chart.version.clone());
+    status.last_attempted_revision_digest.clone_from(&desired.chart.oci_digest);
+    status.last_attempted_config_digest = Some(desired.config_digest.clone());
+    status.storage_namespace = Some(desired.storage_namespace.clone());
+    status
+}
+
+/// The status while an action runs.
+pub fn begin(
+    status: &HelmReleaseStatus,
+    desired: &Desired,
+    action: &ReleaseAction,
+    timeout: &str,
+    now: Timestamp,
+) -> HelmReleaseStatus {
+    let mut status = status.clone();
+    let message = format!("Running '{}' action with timeout of {timeout}", action.name());
+    let mut conditions = Conditions::edit(&mut status.conditions, desired.generation, now);
+    conditions.reconciling(reason::PROGRESSING, &message);
+    if action.action_type() == ActionType::Release {
+        conditions.set(condition_type::READY, condition_status::UNKNOWN, reason::PROGRESSING, &message);
+        conditions.remove(condition_type::REMEDIATED);
+        status.last_attempted_release_action = action.release_action();
+    }
+    if *action == ReleaseAction::Install {
+        status.history.clear();
+    }
+    status
+}
+
+/// The status after an action, and the events that tell of it.
+pub fn record(
+    status: &HelmReleaseStatus,
+    desired: &Desired,
+    outcome: &Outcome,
+    now: Timestamp,
+) -> (HelmReleaseStatus, Vec<Event>) {
+    let mut status = status.clone();
+    record_writes(&mut status, outcome);
+    if let Some(inventory) = &outcome.inventory {
+        status.inventory = Some(inventory.clone());
+    }
+    let report = Report::of(desired, outcome);
+    if outcome.failure.is_some() {
+        count_failure(&mut status, desired, outcome);
+    }
+    let mut conditions = Conditions::edit(&mut status.conditions, desired.generation, now);
+    if let Some((condition, condition_status)) = report.condition {
+        conditions.set(condition, condition_status, report.reason, &report.message);
+    }
+    let succeeded = outcome.failure.is_none();
+    match outcome.action.action_type() {
+        ActionType::Release => {
+            status.last_attempted_release_action_duration = Some(outcome.duration.into());
+            if desired.tests && succeeded {
+                let message = format!("Release {} with chart {} is awaiting tests", report.release, report.chart);
+                conditions.set(
+                    condition_type::TEST_SUCCESS,
+                    condition_status::UNKNOWN,
+                    reason::AWAITING_TESTS,
+                    &message,
+                );
+            } else {
+                conditions.remove(condition_type::TEST_SUCCESS);
+            }
+        }
+        ActionType::Remediate | ActionType::Test | ActionType::Unlock | ActionType::Drift => {}
+    }
+    if let (Some(tests), Some(newest)) = (&outcome.tests, status.history.first_mut()) {
+        newest.test_hooks = Some(tests.clone());
+    }
+    if outcome.action != ReleaseAction::UninstallRemediation && outcome.action != ReleaseAction::CorrectDrift {
+        summarize(&mut status, desired, now);
+    }
+    let event = Event {
+        event_type: if succeeded { EventType::Normal } else { EventType::Warning },
+        reason: report.reason,
+        message: report.message,
+    };
+    (status, vec![event])
+}
+
+/// The status when the release is left alone after a decision that is no action, and the events that tell of it.
+pub fn finish(
+    status: &HelmReleaseStatus,
+    desired: &Desired,
+    decision: &Decision,
+    drift_checked: bool,
+    now: Timestamp,
+) -> (HelmReleaseStatus, Vec<Event>) {
+    let mut status = status.clone();
+    let mut events = Vec::new();
+    match decision {
+        Decision::Act(_) => {}
+        Decision::Done => settle(&mut status, desired, drift_checked, now),
+        Decision::Rest => {
+            Conditions::edit(&mut status.conditions, desired.generation, now).remove(condition_type::RECONCILING);
+            status.observed_generation = Some(desired.generation);
+        }
+        Decision::ReportDrift(objects) => {
+            let message = drift_message(desired, objects);
+            let mut conditions = Conditions::edit(&mut status.conditions, desired.generation, now);
+            let known = conditions.get(condition_type::DRIFTED).is_some_and(|drifted| drifted.message == message);
+            conditions.set(condition_type::DRIFTED, condition_status::TRUE, reason::DRIFT_DETECTED, &message);
+            conditions.remove(condition_type::RECONCILING);
+            if !known {
+                events.push(Event { event_type: EventType::Warning, reason: reason::DRIFT_DETECTED, message });
+            }
+            summarize(&mut status, desired, now);
+            status.observed_generation = Some(desired.generation);
+        }
+        Decision::Retry | Decision::RetryAfter(_) => {
+            Conditions::edit(&mut status.conditions, desired.generation, now).retrying();
+        }
+        Decision::Stall { reason, message } => {
+            Conditions::edit(&mut status.conditions, desired.generation, now).stalled(reason, message);
+            status.observed_generation = Some(desired.generation);
+        }
+        Decision::Refuse(message) => {
+            Conditions::edit(&mut status.conditions, desired.generation, now).not_ready(reason::STATE_ERROR, message);
+        }
+    }
+    (status, events)
+}
+
+/// The status when a reconcile cannot get as far as a decision: Ready is False for this reason.
+pub fn refuse(
+    status: &HelmReleaseStatus,
+    generation: i64,
+    reason: &str,
+    message: &str,
+    terminal: bool,
+    now: Timestamp,
+) -> HelmReleaseStatus {
+    let mut status = status.clone();
+    let mut conditions = Conditions::edit(&mut status.conditions, generation, now);
+    conditions.not_ready(reason, message);
+    if terminal {
+        conditions.stalled(reason, message);
+        status.observed_generation = Some(generation);
+    } else {
+        conditions.reconciling(reason::PROGRESSING, "Fulfilling prerequisites");
+    }
+    status
+}
+
+/// The release is as wanted: conditions that tell of an older failure are replaced.
+fn settle(status: &mut HelmReleaseStatus, desired: &Desired, drift_checked: bool, now: Timestamp) {
+    let keep_few = matches!(desired.upgrade_strategy, Strategy::RetryOnFailure(_));
+    history::truncate(&mut status.history, desired.ignore_test_failures, keep_few);
+    if keep_few {
+        clear_failures(status);
+    }
+    let remediated = is_true(&status.conditions, condition_type::REMEDIATED);
+    let unreleased = is_false(&status.conditions, condition_type::RELEASED);
+    let newest = status.history.first().map(|newest| {
+        (
+            newest.action.clone(),
+            format!("{}/{}.v{}", newest.namespace, newest.name, newest.version),
+            versioned_chart(newest),
+        )
+    });
+    let mut conditions = Conditions::edit(&mut status.conditions, desired.generation, now);
+    if let (true, Some((action, release, chart))) = (remediated || unreleased, newest) {
+        let (verb, why) = match action.as_deref() {
+            Some("install") => ("install", reason::INSTALL_SUCCEEDED),
+            _ => ("upgrade", reason::UPGRADE_SUCCEEDED),
+        };
+        let message = format!("Helm {verb} succeeded for release {release} with chart {chart}");
+        conditions.remove(condition_type::REMEDIATED);
+        conditions.set(condition_type::RELEASED, condition_status::TRUE, why, &message);
+    }
+    if !desired.tests {
+        conditions.remove(condition_type::TEST_SUCCESS);
+    }
+    match desired.drift {
+        DriftMode::Disabled => conditions.remove(condition_type::DRIFTED),
+        DriftMode::Enabled | DriftMode::Warn if drift_checked => conditions.set(
+            condition_type::DRIFTED,
+            condition_status::FALSE,
+            reason::NO_DRIFT_DETECTED,
+            "No drift detected against the cluster state",
+        ),
+        DriftMode::Enabled | DriftMode::Warn => {}
+    }
+    conditions.remove(condition_type::RECONCILING);
+    summarize(status, desired, now);
+    status.observed_generation = Some(desired.generation);
+}
+
+/// Takes the written records into the history, as they happened.
+fn record_writes(status: &mut HelmReleaseStatus, outcome: &Outcome) {
+    for write in &outcome.writes {
+        let known = status.history.iter().any(|kept| kept.version == write.snapshot.version);
+        // Revisions that this object never made stay out of its history.
+        if !write.is_target && !known {
+            continue;
+        }
+        let mut snapshot = write.snapshot.clone();
+        let earlier = status.history.iter().find(|kept| kept.version == snapshot.version);
+        if snapshot.test_hooks.is_none() {
+            snapshot.test_hooks = earlier.and_then(|kept| kept.test_hooks.clone());
+        }
+        if snapshot.oci_digest.is_none() {
+            snapshot.oci_digest = earlier.and_then(|kept| kept.oci_digest.clone());
+        }
+        snapshot.action = snapshot_action(&outcome.action, write.is_target, earlier);
+        history::upsert(&mut status.history, snapshot);
+    }
+}
+
+/// The action that a snapshot carries: Flux 1.6 notes it on the revision acted on and, for rollbacks, on the superseded ones too.
+fn snapshot_action(action: &ReleaseAction, is_target: bool, earlier: Option<&Snapshot>) -> Option<String> {
+    match action {
+        ReleaseAction::Install if is_target => Some("install".to_owned()),
+        ReleaseAction::Upgrade if is_target => Some("upgrade".to_owned()),
+        ReleaseAction::Install | ReleaseAction::Upgrade => None,
+        ReleaseAction::Rollback(_) => Some("rollback".to_owned()),
+        ReleaseAction::UninstallRemediation => Some("uninstall-remediation".to_owned()),
+        ReleaseAction::Test | ReleaseAction::Unlock | ReleaseAction::CorrectDrift => {
+            earlier.and_then(|kept| kept.action.clone())
+        }
+    }
+}
+
+fn count_failure(status: &mut HelmReleaseStatus, desired: &Desired, outcome: &Outcome) {
+    status.failures += 1;
+    let counts = match outcome.action {
+        ReleaseAction::Install | ReleaseAction::Upgrade => outcome.reached_storage(),
+        ReleaseAction::Test => !ignores_tests(status, desired),
+        _ => false,
+    };
+    if !counts {
+        return;
+    }
+    match status.last_attempted_release_action {
+        Some(ReleaseActionName::Install) => status.install_failures += 1,
+        Some(ReleaseActionName::Upgrade) => status.upgrade_failures += 1,
+        None => {}
+    }
+}
+
+fn ignores_tests(status: &HelmReleaseStatus, desired: &Desired) -> bool {
+    match status.last_attempted_release_action {
+        Some(ReleaseActionName::Install) => desired.install_remediation.ignore_test_failures,
+        Some(ReleaseActionName::Upgrade) => desired.upgrade_remediation.ignore_test_failures,
+        None => desired.ignore_test_failures,
+    }
+}
+
+fn clear_failures(status: &mut HelmReleaseStatus) {
+    status.failures = 0;
+    status.install_failures = 0;
+    status.upgrade_failures = 0;
+}
+
+fn versioned_chart(snapshot: &Snapshot) -> String {
+    format!("{}@{}", snapshot.chart_name, snapshot.chart_version)
+}
+
+fn drift_message(desired: &Desired, objects: &[String]) -> String {
+    format!(
+        "Cluster state of release {} has drifted from the desired state:\n{}",
+        desired.full_name(),
+        objects.join("\n")
+    )
+}
+
+/// How an outcome is told: which condition it sets, with which reason and message.
+struct Report {
+    condition: Option<(&'static str, &'static str)>,
+    reason: &'static str,
+    message: String,
+    release: String,
+    chart: String,
+}
+
+impl Report {
+    fn of(desired: &Desired, outcome: &Outcome) -> Self {
+        let full = desired.full_name();
+        let release = outcome.revision.map_or_else(|| full.clone(), |revision| format!("{full}.v{revision}"));
+        let chart = outcome.chart.clone().unwrap_or_else(|| desired.versioned_chart());
+        let failure = outcome.failure.as_ref().map(|failure| failure.message.as_str());
+        let told = Told { full: &full, release: &release, chart: &chart, failure };
+        let (condition, reason, message) = match outcome.action {
+            ReleaseAction::Install => told.released("install", reason::INSTALL_SUCCEEDED, reason::INSTALL_FAILED),
+            ReleaseAction::Upgrade => told.released("upgrade", reason::UPGRADE_SUCCEEDED, reason::UPGRADE_FAILED),
+            ReleaseAction::Test => told.tested(outcome.tests.as_ref().map_or(0, std::collections::BTreeMap::len)),
+            ReleaseAction::Rollback(_) => {
+                told.remediated("rollback to previous release", reason::ROLLBACK_SUCCEEDED, reason::ROLLBACK_FAILED)
+            }
+            ReleaseAction::UninstallRemediation => told.remediated(
+                "uninstall remediation for release",
+                reason::UNINSTALL_SUCCEEDED,
+                reason::UNINSTALL_FAILED,
+            ),
+            ReleaseAction::Unlock => told.unlocked(),
+            ReleaseAction::CorrectDrift => told.corrected(&outcome.drift),
+        };
+        Self { condition, reason, message, release, chart }
+    }
+}
+
+/// The parts of a message.
+struct Told<'a> {
+    full: &'a str,
+    release: &'a str,
+    chart: &'a str,
+    failure: Option<&'a str>,
+}
+
+type Telling = (Option<(&'static str, &'static str)>, &'static str, String);
+
+impl Told<'_> {
+    fn released(&self, verb: &str, good: &'static str, bad: &'static str) -> Telling {
+        let Self { full, release, chart, failure } = self;
+        match failure {
+            None => (
+                Some((condition_type::RELEASED, condition_status::TRUE)),
+                good,
+                format!("Helm {verb} succeeded for release {release} with chart {chart}"),
+            ),
+            Some(failure) => (
+                Some((condition_type::RELEASED, condition_status::FALSE)),
+                bad,
+                format!("Helm {verb} failed for release {full} with chart {chart}: {failure}"),
+            ),
+        }
+    }
+
+    fn tested(&self, count: usize) -> Telling {
+        let Self { release, chart, failure, .. } = self;
+        match failure {
+            None => {
+                let hooks = match count {
+                    0 => "no test hooks".to_owned(),
+                    1 => "1 test hook completed successfully".to_owned(),
+                    _ => format!("{count} test hooks completed successfully"),
+                };
+                (
+                    Some((condition_type::TEST_SUCCESS, condition_status::TRUE)),
+                    reason::TEST_SUCCEEDED,
+                    format!("Helm test succeeded for release {release} with chart {chart}: {hooks}"),
+                )
+            }
+            Some(failure) => (
+                Some((condition_type::TEST_SUCCESS, condition_status::FALSE)),
+                reason::TEST_FAILED,
+                format!("Helm test failed for release {release} with chart {chart}: {failure}"),
+            ),
+        }
+    }
+
+    fn remediated(&self, what: &str, good: &'static str, bad: &'static str) -> Telling {
+        let Self { release, chart, failure, .. } = self;
+        match failure {
+            None => (
+                Some((condition_type::REMEDIATED, condition_status::TRUE)),
+                good,
+                format!("Helm {what} {release} with chart {chart} succeeded"),
+            ),
+            Some(failure) => (
+                Some((condition_type::REMEDIATED, condition_status::FALSE)),
+                bad,
+                format!("Helm {what} {release} with chart {chart} failed: {failure}"),
+            ),
+        }
+    }
+
+    fn unlocked(&self) -> Telling {
+        let Self { release, chart, failure, .. } = self;
+        let message = match failure {
+            None => format!("Unlocked Helm release {release} with chart {chart} in a pending state"),
+            Some(failure) => format!("Unlock of Helm release {release} with chart {chart} failed: {failure}"),
+        };
+        (Some((condition_type::RELEASED, condition_status::FALSE)), reason::PENDING_RELEASE, message)
+    }
+
+    fn corrected(&self, objects: &[String]) -> Telling {
+        let Self { full, failure, .. } = self;
+        match failure {
+            None => (
+                None,
+                reason::DRIFT_CORRECTED,
+                format!("Cluster state of release {full} has been corrected:\n{}", objects.join("\n")),
+            ),
+            Some(failure) => (
+                None,
+                reason::DRIFT_CORRECTION_FAILED,
+                format!("Failed to correct the cluster state of release {full}: {failure}"),
+            ),
+        }
+    }
+}
