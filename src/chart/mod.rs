@@ -9,14 +9,25 @@
 //!
 //! **Invariant:** never reads files itself; bytes come in.
 
+mod archive;
+mod decode;
 mod error;
 mod file;
+mod ignore;
+mod load;
+mod merge;
 mod metadata;
 mod model;
 mod number;
+mod validate;
+mod yaml;
 
+pub use archive::{MAX_CHART_SIZE, MAX_DEPTH, MAX_ENTRIES, MAX_NESTED_SIZE, MAX_STREAM_SIZE};
+pub use decode::decode_values;
 pub use error::Error;
 pub use file::File;
+pub use ignore::Rules as IgnoreRules;
+pub use merge::merge_values;
 pub use metadata::{Dependency, Lock, Maintainer, Metadata};
 pub use model::{Chart, Values};
 pub use number::{from_value, to_value, with_float_numbers};

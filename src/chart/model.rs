@@ -128,6 +128,7 @@ fn null_as_default<'de, T: Deserialize<'de> + Default, D: Deserializer<'de>>(des
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
+#[expect(clippy::ref_option, reason = "serde asks for a reference to the field")]
 fn serialize_schema<S: Serializer>(schema: &Option<Arc<[u8]>>, serializer: S) -> Result<S::Ok, S::Error> {
     match schema {
         Some(schema) => super::file::serialize_base64(schema, serializer),
@@ -140,6 +141,7 @@ fn deserialize_schema<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Opti
     Ok((!schema.is_empty()).then_some(schema))
 }
 
+#[expect(clippy::ref_option, reason = "serde asks for a reference to the field")]
 fn serialize_values<S: Serializer>(values: &Option<Arc<Values>>, serializer: S) -> Result<S::Ok, S::Error> {
     let values = values.as_ref().map(|values| serde_json::Value::Object(Values::clone(values)));
     values.map(super::number::with_whole_numbers).serialize(serializer)
@@ -153,6 +155,7 @@ fn deserialize_values<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Opti
 /// How Go writes a time that was never set.
 const ZERO_TIME: &str = "0001-01-01T00:00:00Z";
 
+#[expect(clippy::ref_option, reason = "serde asks for a reference to the field")]
 fn serialize_time<S: Serializer>(time: &Option<jiff::Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
     match time {
         Some(time) => time.serialize(serializer),

@@ -59,7 +59,7 @@ pub enum Error {
 }
 
 /// Quotes as Go's `%q`.
-fn quote(text: &str) -> String {
+pub(crate) fn quote(text: &str) -> String {
     let mut quoted = String::with_capacity(text.len() + 2);
     quoted.push('"');
     for letter in text.chars() {
@@ -84,7 +84,7 @@ fn quote(text: &str) -> String {
 }
 
 /// Whether Go prints the letter as it is; the standard library keeps such a table for debug output.
-fn is_printable(letter: char) -> bool {
+pub(crate) fn is_printable(letter: char) -> bool {
     // A combining mark is escaped only at the start, hence the letter before it.
     !format!("{:?}", format!("a{letter}")).contains("\\u{")
 }

@@ -1,0 +1,30 @@
+//! YAML documents as Helm reads them: the one place where charts meet the YAML reader.
+//!
+//! **Invariant:** integers and floats stay apart here; values are made floats where they are loaded, metadata needs the difference.
+
+use serde_json::Value as Json;
+
+/// The first document of a text, as JSON. The error is worded as sigs.k8s.io/yaml words it.
+pub(super) fn decode(text: &str) -> Result<Json, String> {
+    serde_json::from_str(text).map_err(|error| format!("error converting YAML to JSON: yaml: {error}"))
+}
+
+/// What Go's JSON decoder calls the kind of a document.
+pub(super) fn kind_name(json: &Json) -> &'static str {
+    match json {
+        Json::Null => "null",
+        Json::Bool(_) => "bool",
+        Json::Number(_) => "number",
+        Json::String(_) => "string",
+        Json::Array(_) => "array",
+        Json::Object(_) => "object",
+    }
+}
+
+/// The error of Go's JSON decoder, by way of sigs.k8s.io/yaml, for a document of the wrong kind.
+pub(super) fn mismatch(found: &Json, wanted: &str) -> String {
+    format!(
+        "error unmarshaling JSON: while decoding JSON: json: cannot unmarshal {} into Go {wanted}",
+        kind_name(found)
+    )
+}
