@@ -7,6 +7,17 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use http::{HeaderName, HeaderValue, Method, Request};
+use kube::client::{Body, ClientBuilder};
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Client, Config};
+
+use super::Error;
+
+/// How we name ourselves to the API server; audit logs show it.
+const USER_AGENT: &str = concat!("rhumb/", env!("CARGO_PKG_VERSION"));
 
 /// How to reach the API server.
 #[derive(Clone, Debug, Default)]
@@ -90,5 +101,104 @@ impl RequestCounter {
     /// All requests so far.
     pub fn total(&self) -> u64 {
         self.by_verb().map(|(_, count)| count).sum()
+    }
+}
+
+impl RequestCounter {
+    fn count<B>(&self, request: &Request<B>) {
+        let query = request.uri().query().unwrap_or_default();
+        let verb = match *request.method() {
+            Method::GET if query.split('&').any(|part| part.starts_with("watch=")) => 1,
+            Method::POST => 2,
+            Method::PUT => 3,
+            Method::PATCH => 4,
+            Method::DELETE => 5,
+            _ => 0,
+        };
+        if let Some(count) = self.counts.get(verb) {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// How long to wait for a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// A client for the options; sends nothing yet.
+pub(super) async fn connect(options: &ConnectOptions) -> Result<Client, Error> {
+    // Another part of the program may have been first, which is as good.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let mut config = match &options.connection {
+        Connection::Infer => Config::infer().await.map_err(configuration)?,
+        Connection::File(path) => load(Kubeconfig::read_from(path).map_err(configuration)?, options).await?,
+        Connection::Text(text) => {
+            load(
+                Kubeconfig::from_yaml(text).map_err(|_| Error::Configuration {
+                    // The parser's own message may quote credentials.
+                    message: "the kubeconfig is not valid YAML of a kubeconfig".into(),
+                })?,
+                options,
+            )
+            .await?
+        }
+    };
+    config.connect_timeout = Some(CONNECT_TIMEOUT);
+    config.headers.push((http::header::USER_AGENT, HeaderValue::from_static(USER_AGENT)));
+    let requests = options.requests.clone();
+    let count = tower::util::MapRequestLayer::new(move |request: Request<Body>| {
+        requests.count(&request);
+        request
+    });
+    let builder = ClientBuilder::try_from(config).map_err(configuration)?;
+    Ok(builder.with_layer(&count).build())
+}
+
+/// A kubeconfig that comes from a user may neither run programs nor turn off certificate checks, unless allowed.
+async fn load(kubeconfig: Kubeconfig, options: &ConnectOptions) -> Result<Config, Error> {
+    let users = kubeconfig.auth_infos.iter().filter_map(|user| user.auth_info.as_ref());
+    let runs_program = users.into_iter().any(|user| user.exec.is_some() || user.auth_provider.is_some());
+    if runs_program && !options.allow_exec {
+        return Err(Error::Configuration { message: "the kubeconfig runs a program for its credentials".into() });
+    }
+    let clusters = kubeconfig.clusters.iter().filter_map(|cluster| cluster.cluster.as_ref());
+    let skips_checks = clusters.into_iter().any(|cluster| cluster.insecure_skip_tls_verify == Some(true));
+    if skips_checks && !options.allow_insecure_tls {
+        return Err(Error::Configuration { message: "the kubeconfig turns off certificate checks".into() });
+    }
+    Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.map_err(configuration)
+}
+
+fn configuration(error: impl std::error::Error) -> Error {
+    Error::Configuration { message: error.to_string() }
+}
+
+/// A client over the same connections that speaks in another's name.
+pub(super) fn impersonate(client: &Client, user: &Impersonation) -> Client {
+    let base = client.clone();
+    let headers = user.headers();
+    let service = tower::service_fn(move |mut request: Request<Body>| {
+        let base = base.clone();
+        for (name, value) in &headers {
+            request.headers_mut().append(name.clone(), value.clone());
+        }
+        async move { base.send(request).await }
+    });
+    Client::new(service, client.default_namespace())
+}
+
+impl Impersonation {
+    fn headers(&self) -> Vec<(HeaderName, HeaderValue)> {
+        let Self::ServiceAccount { namespace, name } = self;
+        let mut headers = Vec::new();
+        let mut add = |header: &'static str, value: String| {
+            // A name that is no header value names no account either; a user nobody may be is refused by the server.
+            let value = HeaderValue::from_str(&value).unwrap_or_else(|_| HeaderValue::from_static("invalid"));
+            headers.push((HeaderName::from_static(header), value));
+        };
+        add("impersonate-user", format!("system:serviceaccount:{namespace}:{name}"));
+        add("impersonate-group", "system:serviceaccounts".to_owned());
+        add("impersonate-group", format!("system:serviceaccounts:{namespace}"));
+        add("impersonate-group", "system:authenticated".to_owned());
+        headers
     }
 }

@@ -76,7 +76,11 @@ impl Failure {
         match self.code {
             // Forbidden covers exhausted quotas as well, yet both wait for somebody's decision.
             400 | 401 | 403 | 404 | 405 | 406 | 413 | 415 | 422 | 501 => {
-                if self.is_webhook_unreachable() { Class::Transient } else { Class::Terminal }
+                if self.is_webhook_unreachable() {
+                    Class::Transient
+                } else {
+                    Class::Terminal
+                }
             }
             _ => Class::Transient,
         }

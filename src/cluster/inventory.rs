@@ -8,9 +8,11 @@
 use std::fmt;
 use std::sync::Arc;
 
+use kube::Client;
 use serde_json::Value;
+use tokio::sync::mpsc;
 
-use super::ObjectReference;
+use super::{ObjectReference, WatchScope};
 
 /// The HelmRelease that objects belong to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -68,11 +70,52 @@ impl LiveObject {
 /// Holds back touches of one release while an action works on it; touches by others are told when it is dropped.
 #[must_use = "touches are held back only while the guard lives"]
 pub struct ActionGuard {
-    _release: ReleaseKey,
+    watches: Watches,
+    release: ReleaseKey,
+}
+
+impl Drop for ActionGuard {
+    fn drop(&mut self) {
+        let _ = (&self.watches, &self.release);
+    }
 }
 
 /// The registry of shared watches; clones share it.
 #[derive(Clone)]
 pub struct Watches {
-    _inner: Arc<()>,
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    _client: Client,
+    _scope: WatchScope,
+}
+
+impl Watches {
+    pub(super) fn new(client: Client, scope: WatchScope) -> Self {
+        Self { inner: Arc::new(Inner { _client: client, _scope: scope }) }
+    }
+
+    /// Tells of owned objects that others touch, from now on.
+    pub fn touches(&self) -> mpsc::UnboundedReceiver<Touch> {
+        let _ = &self.inner;
+        mpsc::unbounded_channel().1
+    }
+
+    /// Holds back touches of a release while an action works on it.
+    pub fn hold(&self, release: &ReleaseKey) -> ActionGuard {
+        ActionGuard { watches: self.clone(), release: release.clone() }
+    }
+
+    /// The live object as the store has it.
+    pub fn get(&self, release: &ReleaseKey, object: &ObjectReference) -> Option<LiveObject> {
+        let _ = (release, object);
+        None
+    }
+
+    /// All live objects that carry the labels of a release.
+    pub fn inventory(&self, release: &ReleaseKey) -> Vec<(ObjectReference, LiveObject)> {
+        let _ = release;
+        Vec::new()
+    }
 }

@@ -30,7 +30,7 @@ use std::sync::Arc;
 use kube::Client;
 
 pub use crate::diff::ObjectReference;
-pub use apply::{ApplyOptions, ApplyReport, Applied, Origin, Outcome, Ownership};
+pub use apply::{Applied, ApplyOptions, ApplyReport, Origin, Outcome, Ownership};
 pub use client::{ConnectOptions, Connection, Impersonation, RequestCounter, WatchScope};
 pub use crds::{CrdPolicy, CrdReport};
 pub use delete::{DeleteOptions, DeleteReport, Propagation};
@@ -38,7 +38,7 @@ pub use discovery::{ApiVersions, Discovery, ResourceKind};
 pub use error::{Class, Error, Failure, Operation};
 pub use inventory::{ActionGuard, LiveObject, ReleaseKey, Touch, TouchKind, Watches};
 pub use lookup::ClusterLookup;
-pub use wait::{NotReady, WaitOptions, WaitOutcome};
+pub use wait::{CustomRule, NotReady, WaitOptions, WaitOutcome};
 
 /// The name that Flux's helm-controller applies fields under, and ours by default.
 pub const FIELD_MANAGER: &str = "helm-controller";
@@ -56,5 +56,52 @@ struct Shared {
     own: Client,
     discovery: Discovery,
     watches: Watches,
+    scope: WatchScope,
     field_manager: String,
+}
+
+impl Cluster {
+    /// Connects, but sends nothing yet.
+    pub async fn connect(options: &ConnectOptions) -> Result<Self, Error> {
+        let client = client::connect(options).await?;
+        Ok(Self::from_client(client, options.scope.clone(), &options.field_manager))
+    }
+
+    /// Uses a client that exists, such as one over a fake API server.
+    pub fn from_client(client: Client, scope: WatchScope, field_manager: &str) -> Self {
+        let discovery = Discovery::new(client.clone());
+        let watches = Watches::new(client.clone(), scope.clone());
+        let shared = Shared { own: client.clone(), discovery, watches, scope, field_manager: field_manager.to_owned() };
+        Self { client, shared: Arc::new(shared) }
+    }
+
+    /// The same cluster in another's name. Watches and discovery stay the operator's own.
+    pub fn impersonate(&self, user: &Impersonation) -> Self {
+        Self { client: client::impersonate(&self.shared.own, user), shared: self.shared.clone() }
+    }
+
+    /// The client of this user.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// The operator's own client.
+    pub fn own_client(&self) -> &Client {
+        &self.shared.own
+    }
+
+    /// Which namespaces the shared watches cover.
+    pub fn scope(&self) -> &WatchScope {
+        &self.shared.scope
+    }
+
+    /// The kinds that the server serves.
+    pub fn discovery(&self) -> &Discovery {
+        &self.shared.discovery
+    }
+
+    /// The shared watches over owned objects.
+    pub fn watches(&self) -> &Watches {
+        &self.shared.watches
+    }
 }

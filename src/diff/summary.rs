@@ -1,0 +1,8 @@
+//! Placeholder.
+use std::fmt;
+
+use super::ObjectDrift;
+
+pub(super) fn write(drift: &ObjectDrift, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+    write!(formatter, "{}", drift.object)
+}
