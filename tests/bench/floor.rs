@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 
 use crate::releases;
 use crate::support::cluster::{FIELD_MANAGER, documents};
+use crate::support::release;
 
 /// The release name in the rendered objects that each release replaces by its own.
 pub(crate) const PLACEHOLDER: &str = "placeholder";
@@ -70,7 +71,7 @@ impl Targets {
             api.patch(&name, &PatchParams::apply(FIELD_MANAGER).force(), &Patch::Apply(&object)).await?;
         }
         self.write_secret(&name, true).await?;
-        let api = releases::api(&self.client, &self.namespace);
+        let api = release::in_namespace(&self.client, &self.namespace);
         for number in 0..writes.saturating_sub(objects + 2) {
             let status = json!({"status": {"failures": number + 1}});
             api.patch_status(&name, &PatchParams::default(), &Patch::Merge(status)).await?;

@@ -24,6 +24,7 @@ use support::cluster::{Cluster, apply, install_crds};
 use support::helm::Helm;
 use support::operator::{Operator, OperatorOptions};
 use support::process::temporary_folder;
+use support::release::is_ready_at;
 
 /// At most so many writes an install.
 const INSTALL_WRITES: f64 = 12.0;
@@ -132,7 +133,7 @@ impl Bench {
     async fn install(&self) -> Result<Figures> {
         self.phase(async {
             releases::create_all(&self.client, &self.namespace, self.count).await?;
-            self.wait(|release| releases::is_ready(release, "1.0.0")).await
+            self.wait(|release| is_ready_at(release, "1.0.0")).await
         })
         .await
         .context("install")
@@ -142,7 +143,7 @@ impl Bench {
         let patch = json!({"spec": {"chart": {"spec": {"version": "1.1.0"}}, "values": {"message": "second"}}});
         self.phase(async {
             releases::patch_all(&self.client, &self.namespace, self.count, &patch).await?;
-            self.wait(|release| releases::is_ready(release, "1.1.0")).await
+            self.wait(|release| is_ready_at(release, "1.1.0")).await
         })
         .await
         .context("upgrade")

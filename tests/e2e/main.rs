@@ -9,5 +9,8 @@ mod control_plane;
 /// The chart repository, the registry and the example charts serve as sources.
 mod chart_sources;
 
+/// The custom resources are accepted as written, or refused.
+mod crds;
+
 /// The life of a release.
 mod releases;

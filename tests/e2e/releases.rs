@@ -7,9 +7,10 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::api::{Api, DeleteParams};
 use serde_json::json;
 
-use crate::scene::{SOON, Scene, has_condition, hello, hello_spec};
+use crate::scene::{SOON, Scene, hello, hello_spec};
 use crate::support::cluster::{wait_for, wait_gone};
 use crate::support::registry::Registry;
+use crate::support::release::has_condition;
 
 #[tokio::test]
 async fn installs_from_an_http_repository_what_helm_would() -> Result<()> {

@@ -9,7 +9,6 @@ use anyhow::{Context as _, Result};
 use k8s_openapi::api::core::v1::Service;
 use kube::Client;
 use kube::api::{Api, DynamicObject, Patch, PatchParams};
-use kube::discovery::ApiResource;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
@@ -19,6 +18,7 @@ use crate::support::cluster::{Cluster, apply, install_crds, wait_for};
 use crate::support::helm::Helm;
 use crate::support::operator::{Operator, OperatorOptions};
 use crate::support::process::temporary_folder;
+use crate::support::release;
 
 /// How long anything that should happen may take on a busy machine.
 pub(crate) const SOON: Duration = Duration::from_secs(60);
@@ -40,10 +40,9 @@ pub(crate) struct Scene {
 impl Scene {
     /// Prepares a namespace with a HelmRepository `charts` that has `hello` in versions 1.0.0 and 1.1.0, and starts the operator.
     pub(crate) async fn start(name: &str) -> Result<Self> {
-        static CRDS: OnceCell<()> = OnceCell::const_new();
         let cluster = Cluster::shared().await?;
         let client = cluster.client().await?;
-        CRDS.get_or_try_init(|| install_crds(&client)).await?;
+        installed_crds(&client).await?;
         let namespace = cluster.namespace(&client, name).await?;
         let helm = Helm::on(cluster.kubeconfig())?;
         let charts = temporary_folder("rhumb-charts-")?;
@@ -98,14 +97,7 @@ impl Scene {
 
     /// The HelmReleases of the namespace.
     pub(crate) fn releases(&self) -> Api<DynamicObject> {
-        let resource = ApiResource {
-            group: "helm.toolkit.fluxcd.io".into(),
-            version: "v2".into(),
-            api_version: "helm.toolkit.fluxcd.io/v2".into(),
-            kind: "HelmRelease".into(),
-            plural: "helmreleases".into(),
-        };
-        Api::namespaced_with(self.client.clone(), &self.namespace, &resource)
+        release::in_namespace(&self.client, &self.namespace)
     }
 
     /// The Services of the namespace.
@@ -120,16 +112,14 @@ impl Scene {
         what: &str,
         met: impl Fn(&DynamicObject) -> bool,
     ) -> Result<DynamicObject> {
-        let waited = wait_for(&self.releases(), name, SOON, what, |release| is_settled(release) && met(release)).await;
+        let waited =
+            wait_for(&self.releases(), name, SOON, what, |found| release::is_settled(found) && met(found)).await;
         waited.with_context(|| self.operator_log())
     }
 
     /// Waits until a HelmRelease is ready with this version of its chart.
     pub(crate) async fn ready(&self, name: &str, version: &str) -> Result<DynamicObject> {
-        self.release_is(name, &format!("ready at {version}"), |release| {
-            has_condition(release, "Ready", "True") && release.data["status"]["history"][0]["chartVersion"] == version
-        })
-        .await
+        self.release_is(name, &format!("ready at {version}"), |found| release::is_ready_at(found, version)).await
     }
 
     /// Asks for a reconcile with this token and waits until it is handled.
@@ -154,6 +144,13 @@ impl Scene {
     }
 }
 
+/// Installs the CRDs unless a test of this process has.
+pub(crate) async fn installed_crds(client: &Client) -> Result<()> {
+    static INSTALLED: OnceCell<()> = OnceCell::const_new();
+    INSTALLED.get_or_try_init(|| install_crds(client)).await?;
+    Ok(())
+}
+
 /// The folder of the example chart.
 pub(crate) fn hello() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/charts/hello")
@@ -166,25 +163,4 @@ pub(crate) fn hello_spec(version: &str) -> Value {
         "timeout": "30s",
         "chart": {"spec": {"chart": "hello", "version": version, "sourceRef": source}},
     })
-}
-
-/// Does the condition have this status, for the newest generation?
-pub(crate) fn has_condition(object: &DynamicObject, kind: &str, status: &str) -> bool {
-    let conditions = object.data["status"]["conditions"].as_array();
-    conditions.is_some_and(|all| {
-        all.iter().any(|one| {
-            one["type"] == kind
-                && one["status"] == status
-                && one["observedGeneration"].as_i64() == object.metadata.generation
-        })
-    })
-}
-
-/// Has the controller seen the newest generation, and nothing left to do?
-fn is_settled(release: &DynamicObject) -> bool {
-    let status = &release.data["status"];
-    let reconciling = status["conditions"]
-        .as_array()
-        .is_some_and(|all| all.iter().any(|one| one["type"] == "Reconciling" && one["status"] == "True"));
-    status["observedGeneration"].as_i64() == release.metadata.generation && !reconciling
 }

@@ -13,3 +13,4 @@ pub(crate) mod operator;
 pub(crate) mod process;
 pub(crate) mod programs;
 pub(crate) mod registry;
+pub(crate) mod release;
