@@ -28,6 +28,8 @@ pub mod action;
 #[cfg(feature = "operator")]
 pub mod admin;
 #[cfg(feature = "operator")]
+pub mod cli;
+#[cfg(feature = "operator")]
 pub mod cluster;
 #[cfg(feature = "operator")]
 pub mod controller;

@@ -1,2 +1,8 @@
 //! The `rhumb` program.
-fn main() {}
+
+use clap::Parser;
+use rhumb::cli::Cli;
+
+fn main() -> anyhow::Result<()> {
+    Cli::parse().execute()
+}
