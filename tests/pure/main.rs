@@ -3,5 +3,7 @@
 // Versions and constraints, against Masterminds/semver.
 mod version;
 
+// Defaults, durations and readings of the API types.
+mod api;
 // Generated files are current, and the examples fit the types.
 mod generated;
