@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::duration::Duration;
+use super::schema;
 
 /// Settings of installs.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -49,6 +50,7 @@ pub struct Install {
     pub skip_crds: bool,
     /// What to do with the chart's CRDs: Skip, Create or CreateReplace; Create if left out.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::choice::<CrdsPolicy>")]
     pub crds: Option<CrdsPolicy>,
     /// Create the target namespace if it is missing.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -101,12 +103,15 @@ pub struct Upgrade {
     pub cleanup_on_fail: bool,
     /// What to do with the chart's CRDs: Skip, Create or CreateReplace; Create if left out.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::choice::<CrdsPolicy>")]
     pub crds: Option<CrdsPolicy>,
     /// Apply on the server's side: enabled, disabled, or auto for as the last release did; auto if left out.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::choice::<ServerSideApplyMode>")]
     pub server_side_apply: Option<ServerSideApplyMode>,
     /// What to do when the chart's name changes; Reinstall if left out.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::choice::<ChartNameChangeStrategy>")]
     pub chart_name_change_strategy: Option<ChartNameChangeStrategy>,
 }
 
@@ -164,6 +169,7 @@ pub struct UpgradeRemediation {
     pub remediate_last_failure: Option<bool>,
     /// How a failure is undone; rollback if left out.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::choice::<RemediationStrategy>")]
     pub strategy: Option<RemediationStrategy>,
     /// Misplaced upgrade.cleanupOnFail, accepted with a warning.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -274,6 +280,7 @@ pub struct Rollback {
     pub cleanup_on_fail: bool,
     /// Apply on the server's side: enabled, disabled, or auto for as the target release did; auto if left out.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::choice::<ServerSideApplyMode>")]
     pub server_side_apply: Option<ServerSideApplyMode>,
 }
 

@@ -77,7 +77,7 @@ fn definition(mut crd: CustomResourceDefinition, versions: &[&str], columns: &[C
     let Some(derived) = crd.spec.versions.pop() else { return crd };
     let all = versions.iter().map(|name| {
         let mut version = derived.clone();
-        version.name = (*name).to_owned();
+        (*name).clone_into(&mut version.name);
         version.served = true;
         version.storage = *name == stored;
         if *name != stored {
@@ -158,7 +158,9 @@ fn write_entry(text: &mut String, key: &str, value: &Value, indent: usize) {
         }
         Value::Array(items) if !items.is_empty() => {
             text.push('\n');
-            items.iter().for_each(|item| write_item(text, item, indent));
+            for item in items {
+                write_item(text, item, indent);
+            }
         }
         other => {
             text.push(' ');
@@ -195,10 +197,10 @@ fn flow(value: &Value) -> String {
 /// A string without quotes where no YAML reader could take it for something else.
 fn scalar(string: &str) -> String {
     const SPECIAL: [&str; 12] = ["", "true", "false", "null", "yes", "no", "on", "off", "y", "n", "~", "-"];
-    let plain_start = string.starts_with(|c: char| c.is_ascii_alphabetic() || c == '.' || c == '/');
+    let plain_start = string.starts_with(|c: char| c.is_ascii_alphabetic() || c == '/');
     let plain_rest = string.chars().all(|c| c.is_ascii_alphanumeric() || " ._-/(),;$".contains(c));
     let is_special = SPECIAL.contains(&string.to_ascii_lowercase().as_str());
-    if plain_start && plain_rest && !is_special && !string.ends_with(' ') && !string.starts_with(".") {
+    if plain_start && plain_rest && !is_special && !string.ends_with(' ') {
         string.to_owned()
     } else {
         Value::from(string).to_string()

@@ -42,6 +42,7 @@ pub struct GitRepositorySpec {
     pub secret_ref: Option<LocalObjectReference>,
     /// Service whose identity gives access.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::choice::<GitProvider>")]
     pub provider: Option<GitProvider>,
     /// ServiceAccount whose cloud identity gives access.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -203,6 +204,7 @@ pub struct GitRepositoryStatus {
     pub observed_sparse_checkout: Vec<String>,
     /// What of the artifact was verified.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::choice::<GitVerificationMode>")]
     pub source_verification_mode: Option<GitVerificationMode>,
     /// Token of the last reconcile request dealt with.
     #[serde(skip_serializing_if = "Option::is_none")]

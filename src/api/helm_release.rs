@@ -119,6 +119,7 @@ pub struct HelmReleaseSpec {
     pub post_renderers: Vec<PostRenderer>,
     /// Whether hooks pass the post-renderers: nohooks, combined or separate; combined if left out.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::choice::<PostRenderStrategy>")]
     pub post_render_strategy: Option<PostRenderStrategy>,
     /// How readiness is judged while waiting.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -170,6 +171,7 @@ pub struct DependencyReference {
 pub struct DriftDetection {
     /// enabled corrects, warn only reports, disabled does not look; the operator's default if left out.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::choice::<DriftMode>")]
     pub mode: Option<DriftMode>,
     /// Differences to leave alone.
     #[serde(skip_serializing_if = "Vec::is_empty")]

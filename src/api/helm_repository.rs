@@ -36,6 +36,7 @@ pub struct HelmRepositorySpec {
     pub url: String,
     /// default for an index over HTTP, oci for a registry.
     #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::choice::<RepositoryType>")]
     pub repository_type: Option<RepositoryType>,
     /// Time between checks of the index; 1m if left out, without effect for oci.
     #[serde(default, skip_serializing_if = "Option::is_none")]

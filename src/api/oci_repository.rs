@@ -107,6 +107,7 @@ pub struct OciLayerSelector {
     pub media_type: Option<String>,
     /// extract unpacks the layer, copy keeps its bytes; extract if left out.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::choice::<LayerOperation>")]
     pub operation: Option<LayerOperation>,
 }
 

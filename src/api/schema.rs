@@ -3,7 +3,7 @@
 //! In goes schemars' generator, out come structural OpenAPI fragments with texts of our own.
 //! Invariant: never a `$ref`, which a CustomResourceDefinition may not hold.
 
-use schemars::{Schema, SchemaGenerator, json_schema};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 /// Any JSON value, kept as it is.
 pub(super) fn any_json(_: &mut SchemaGenerator) -> Schema {
@@ -13,6 +13,13 @@ pub(super) fn any_json(_: &mut SchemaGenerator) -> Schema {
 /// A list of any JSON values, each kept as it is.
 pub(super) fn any_json_list(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "array", "items": { "x-kubernetes-preserve-unknown-fields": true } })
+}
+
+/// The schema of an enum for an optional field, without the enum's text, which would take the place of the field's.
+pub(super) fn choice<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
+    let mut schema = T::json_schema(generator);
+    schema.remove("description");
+    schema
 }
 
 /// A point in time in RFC 3339.

@@ -54,6 +54,7 @@ pub struct HelmReleaseStatus {
     pub last_attempted_values_checksum: Option<String>,
     /// Last action tried: install or upgrade; its remediation settings hold.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::choice::<ReleaseActionName>")]
     pub last_attempted_release_action: Option<ReleaseActionName>,
     /// How long the last action took.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -2,6 +2,7 @@
 //!
 //! Expected durations and shortened names come from running Go 1.26 (`time.ParseDuration`, `crypto/sha256`);
 //! expected defaults are those that Flux's helm-controller 1.6 documents or has in its code.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failing helper is a failing test")]
 
 use rhumb::api::action::{CrdsPolicy, DeletionPropagation, RemediationStrategy, ServerSideApplyMode};
 use rhumb::api::chart::ChartReferenceKind;
@@ -12,6 +13,7 @@ use rhumb::api::status::ReleaseActionName;
 use rhumb::api::{ChartRequest, Duration, Error, HelmRelease, HelmRepository, OciRepository};
 use serde_json::{Value, json};
 
+#[allow(clippy::needless_pass_by_value, reason = "callers write the value in place")]
 fn release(spec: Value) -> HelmRelease {
     let object = json!({
         "apiVersion": "helm.toolkit.fluxcd.io/v2",
