@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 use crate::support::cluster::documents;
 
 /// The placeholder for the HTTP repository.
-const HTTP: &str = "https://charts.example.com";
+const HTTP: &str = "http://charts.example.test";
 /// The placeholder for the registry.
-const OCI: &str = "oci://registry.example.com";
+const OCI: &str = "oci://registry.example.test";
 
 /// Where the local servers are.
 pub(crate) struct Servers {
@@ -38,10 +38,14 @@ pub(crate) fn read(servers: &Servers) -> Result<Vec<Example>> {
     collect(&folder, &mut files)?;
     files.sort();
     let read = |file: PathBuf| -> Result<Example> {
-        let text = fs::read_to_string(&file)?.replace(HTTP, &servers.http);
+        let text = fs::read_to_string(&file)?.replace(HTTP, &servers.http).replace(OCI, &servers.oci);
         let mut objects = documents(&text).with_context(|| format!("read {}", file.display()))?;
         for object in &mut objects {
-            point_at_registry(object, &servers.oci);
+            let url = object["spec"]["url"].as_str().unwrap_or_default();
+            if url.starts_with(&servers.oci) {
+                // The local registry has no TLS.
+                object["spec"]["insecure"] = json!(true);
+            }
         }
         Ok(Example { path: file.strip_prefix(&folder)?.display().to_string(), objects })
     };
@@ -59,18 +63,4 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// A source that names the placeholder registry gets the local one, which has no TLS.
-fn point_at_registry(object: &mut Value, registry: &str) {
-    if let Some(url) = object["spec"]["url"].as_str().and_then(|url| url.strip_prefix(OCI)) {
-        object["spec"]["url"] = json!(format!("{registry}{url}"));
-        object["spec"]["insecure"] = json!(true);
-    }
-    let inline = object.pointer_mut("/spec/chart/repo");
-    if let Some(repo) = inline
-        && let Some(rest) = repo.as_str().and_then(|url| url.strip_prefix(OCI))
-    {
-        *repo = json!(format!("{registry}{rest}"));
-    }
 }

@@ -14,3 +14,9 @@ mod crds;
 
 /// The life of a release.
 mod releases;
+
+/// Where charts and values come from, and what happens when they do not.
+mod sources;
+
+/// The operator ends, is killed, and is back.
+mod resilience;

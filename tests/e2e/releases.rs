@@ -3,8 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
-use k8s_openapi::api::core::v1::Secret;
-use kube::api::{Api, DeleteParams};
+use kube::api::DeleteParams;
 use serde_json::json;
 
 use crate::scene::{SOON, Scene, hello, hello_spec};
@@ -118,29 +117,6 @@ async fn rollback_by_hand_is_noticed_and_undone() -> Result<()> {
     let release = scene.ready("web", "1.1.0").await?;
     assert_eq!(release.data["status"]["history"][0]["version"], 4);
     assert_eq!(scene.history("web")?[2..], ["3 superseded hello-1.0.0", "4 deployed hello-1.1.0"]);
-    Ok(())
-}
-
-#[tokio::test]
-async fn operator_killed_during_an_install_converges_when_it_is_back() -> Result<()> {
-    let mut scene = Scene::start("kill").await?;
-    // The Job that runs first never ends, so the kill falls into the middle of the install.
-    let mut stuck = hello_spec("1.0.0");
-    stuck["values"] = json!({"migration": {"podLabels": {"rhumb.test/pod": "unready"}}});
-    scene.apply_release("web", &stuck).await?;
-    let secrets: Api<Secret> = Api::namespaced(scene.client.clone(), &scene.namespace);
-    wait_for(&secrets, "sh.helm.release.v1.web.v1", SOON, "written", |secret| {
-        let labels = secret.metadata.labels.as_ref();
-        labels.and_then(|labels| labels.get("status")).is_some_and(|status| status == "pending-install")
-    })
-    .await
-    .with_context(|| scene.operator_log())?;
-    scene.kill_operator();
-    scene.apply_release("web", &hello_spec("1.0.0")).await?;
-    scene.start_operator().await?;
-    scene.ready("web", "1.0.0").await?;
-    let history = scene.history("web")?;
-    assert!(history.last().is_some_and(|last| last.ends_with("deployed hello-1.0.0")), "{history:?}");
     Ok(())
 }
 

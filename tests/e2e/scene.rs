@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use k8s_openapi::api::core::v1::Service;
 use kube::Client;
 use kube::api::{Api, DynamicObject, Patch, PatchParams};
@@ -74,6 +74,14 @@ impl Scene {
         if let Some(operator) = self.operator.take() {
             operator.kill();
         }
+    }
+
+    /// Ends the operator as a kubelet does; it has to end by itself, and well.
+    pub(crate) fn stop_operator(&mut self) -> Result<()> {
+        let mut operator = self.operator.take().context("no operator runs")?;
+        let status = operator.stop().context("the operator did not end by itself")?;
+        ensure!(status.success(), "the operator ended with {status}");
+        Ok(())
     }
 
     /// Applies a source object.

@@ -166,10 +166,11 @@ fn build(tool: Tool) -> Result<PathBuf> {
             folder.display()
         );
     }
-    notice(&format!(
-        "building {name} with Go into {} (once; the control plane takes about five minutes)",
-        folder.display()
-    ));
+    let patience = match tool {
+        Tool::ControlPlane => "about five minutes",
+        _ => "a minute or two",
+    };
+    notice(&format!("building {name} with Go into {}; this takes {patience}, once", folder.display()));
     let fresh = folder.join(format!("{name}.new"));
     let status = Command::new(Path::new(MODULES).join("build"))
         .arg(name)

@@ -1,0 +1,102 @@
+//! The operator goes and comes back: whatever it was doing, the release ends where its HelmRelease says.
+
+use anyhow::{Context as _, Result, ensure};
+use k8s_openapi::api::core::v1::{Secret, Service};
+use kube::api::{Api, DeleteParams};
+use serde_json::json;
+
+use crate::scene::{SOON, Scene, hello_spec};
+use crate::support::cluster::{wait_for, wait_gone};
+
+/// Waits until the stored revision of the release `web` has this status.
+async fn revision_is(scene: &Scene, revision: u32, status: &str) -> Result<()> {
+    let secrets: Api<Secret> = Api::namespaced(scene.client.clone(), &scene.namespace);
+    let name = format!("sh.helm.release.v1.web.v{revision}");
+    wait_for(&secrets, &name, SOON, status, |secret| {
+        let labels = secret.metadata.labels.as_ref();
+        labels.and_then(|labels| labels.get("status")).is_some_and(|found| found == status)
+    })
+    .await
+    .with_context(|| scene.operator_log())?;
+    Ok(())
+}
+
+/// The last revision is deployed with this chart, and no other revision is deployed or pending.
+fn has_converged(scene: &Scene, chart: &str) -> Result<()> {
+    let history = scene.history("web")?;
+    let (last, before) = history.split_last().context("no revision is stored")?;
+    ensure!(last.ends_with(&format!(" deployed {chart}")), "the last revision is not deployed: {history:?}");
+    let open = before.iter().any(|revision| revision.contains(" deployed ") || revision.contains("pending"));
+    ensure!(!open, "an older revision is left open: {history:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn killed_in_the_middle_of_an_install_it_converges_when_it_is_back() -> Result<()> {
+    let mut scene = Scene::start("kill-install").await?;
+    // The Job that runs first never ends, so the kill falls into the middle of the install.
+    let mut stuck = hello_spec("1.0.0");
+    stuck["values"] = json!({"migration": {"podLabels": {"rhumb.test/pod": "unready"}}});
+    scene.apply_release("web", &stuck).await?;
+    revision_is(&scene, 1, "pending-install").await?;
+    scene.kill_operator();
+    scene.apply_release("web", &hello_spec("1.0.0")).await?;
+    scene.start_operator().await?;
+    scene.ready("web", "1.0.0").await?;
+    has_converged(&scene, "hello-1.0.0")
+}
+
+#[tokio::test]
+async fn killed_as_the_first_object_appears_it_converges_when_it_is_back() -> Result<()> {
+    let mut scene = Scene::start("kill-apply").await?;
+    scene.apply_release("web", &hello_spec("1.0.0")).await?;
+    let services: Api<Service> = scene.services();
+    wait_for(&services, "web-hello", SOON, "applied", |_| true).await.with_context(|| scene.operator_log())?;
+    scene.kill_operator();
+    scene.start_operator().await?;
+    scene.ready("web", "1.0.0").await?;
+    has_converged(&scene, "hello-1.0.0")
+}
+
+#[tokio::test]
+async fn killed_in_the_middle_of_an_upgrade_it_converges_when_it_is_back() -> Result<()> {
+    let mut scene = Scene::start("kill-upgrade").await?;
+    scene.apply_release("web", &hello_spec("1.0.0")).await?;
+    scene.ready("web", "1.0.0").await?;
+    let mut stuck = hello_spec("1.1.0");
+    stuck["values"] = json!({"migration": {"podLabels": {"rhumb.test/pod": "unready"}}});
+    scene.apply_release("web", &stuck).await?;
+    revision_is(&scene, 2, "pending-upgrade").await?;
+    scene.kill_operator();
+    scene.apply_release("web", &hello_spec("1.1.0")).await?;
+    scene.start_operator().await?;
+    scene.ready("web", "1.1.0").await?;
+    has_converged(&scene, "hello-1.1.0")
+}
+
+#[tokio::test]
+async fn release_deleted_while_it_was_away_is_uninstalled() -> Result<()> {
+    let mut scene = Scene::start("away").await?;
+    scene.apply_release("web", &hello_spec("1.0.0")).await?;
+    scene.ready("web", "1.0.0").await?;
+    scene.kill_operator();
+    scene.releases().delete("web", &DeleteParams::default()).await?;
+    assert!(scene.services().get_opt("web-hello").await?.is_some());
+    scene.start_operator().await?;
+    wait_gone(&scene.releases(), "web", SOON).await.with_context(|| scene.operator_log())?;
+    assert!(scene.services().get_opt("web-hello").await?.is_none());
+    Ok(())
+}
+
+#[tokio::test]
+async fn restart_of_a_settled_operator_changes_nothing() -> Result<()> {
+    let mut scene = Scene::start("restart").await?;
+    scene.apply_release("web", &hello_spec("1.0.0")).await?;
+    let before = scene.ready("web", "1.0.0").await?;
+    scene.stop_operator()?;
+    scene.start_operator().await?;
+    let after = scene.reconcile("web", "after the restart").await?;
+    assert_eq!(before.data["status"]["history"], after.data["status"]["history"]);
+    assert_eq!(scene.history("web")?, ["1 deployed hello-1.0.0"]);
+    Ok(())
+}

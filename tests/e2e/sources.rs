@@ -1,0 +1,95 @@
+//! Where charts and values come from: repositories with a login, repositories that fail, values in ConfigMaps.
+
+use anyhow::{Context as _, Result};
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::api::Api;
+use serde_json::json;
+
+use crate::scene::{SOON, Scene, hello_spec};
+use crate::support::chart_server::{ChartServer, Fault};
+use crate::support::cluster::{apply, wait_for};
+use crate::support::release::has_condition;
+
+const PACKAGE: &str = "hello-1.0.0.tgz";
+
+#[tokio::test]
+async fn repository_with_a_login_is_read_with_the_secret() -> Result<()> {
+    let scene = Scene::start("login").await?;
+    let private = ChartServer::start_with_login(scene.charts.path(), "ann", "secret")?;
+    let secret = json!({
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "login", "namespace": scene.namespace},
+        "stringData": {"username": "ann", "password": "secret"},
+    });
+    apply(&scene.client, &secret).await?;
+    let spec = json!({"url": private.url(), "interval": "10m", "secretRef": {"name": "login"}});
+    scene.apply_source("HelmRepository", "private", &spec).await?;
+    let mut spec = hello_spec("1.0.0");
+    spec["chart"]["spec"]["sourceRef"]["name"] = json!("private");
+    scene.apply_release("web", &spec).await?;
+    scene.ready("web", "1.0.0").await?;
+    assert!(!scene.operator_log().contains("secret\""), "the password is in the log");
+    Ok(())
+}
+
+#[tokio::test]
+async fn tampered_package_is_refused_until_it_is_whole_again() -> Result<()> {
+    let scene = Scene::start("digest").await?;
+    scene.repository.set_fault(PACKAGE, Some(Fault::WrongDigest));
+    scene.apply_release("web", &hello_spec("1.0.0")).await?;
+    let refused = wait_for(&scene.releases(), "web", SOON, "refused", |found| has_condition(found, "Ready", "False"))
+        .await
+        .with_context(|| scene.operator_log())?;
+    assert_eq!(refused.data["status"]["history"].as_array(), None);
+    scene.repository.set_fault(PACKAGE, None);
+    scene.ready("web", "1.0.0").await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn failing_repository_is_tried_again_until_it_answers() -> Result<()> {
+    for fault in [Fault::ServerError, Fault::NotFound, Fault::Truncated] {
+        let scene = Scene::start("retry").await?;
+        scene.repository.set_fault(PACKAGE, Some(fault));
+        scene.apply_release("web", &hello_spec("1.0.0")).await?;
+        wait_for(&scene.releases(), "web", SOON, "not ready", |found| has_condition(found, "Ready", "False"))
+            .await
+            .with_context(|| scene.operator_log())?;
+        scene.repository.set_fault(PACKAGE, None);
+        scene.ready("web", "1.0.0").await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn labelled_values_reach_the_release_when_they_change() -> Result<()> {
+    let scene = Scene::start("values").await?;
+    let values = |message: &str| {
+        json!({
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {
+                "name": "values",
+                "namespace": scene.namespace,
+                "labels": {"reconcile.fluxcd.io/watch": "Enabled"},
+            },
+            "data": {"values.yaml": format!("message: {message}")},
+        })
+    };
+    apply(&scene.client, &values("first")).await?;
+    let mut spec = hello_spec("1.0.0");
+    spec["valuesFrom"] = json!([{"kind": "ConfigMap", "name": "values"}]);
+    scene.apply_release("web", &spec).await?;
+    scene.ready("web", "1.0.0").await?;
+    apply(&scene.client, &values("second")).await?;
+    let pages: Api<ConfigMap> = Api::namespaced(scene.client.clone(), &scene.namespace);
+    wait_for(&pages, "web-hello", SOON, "changed", |page| {
+        page.data.as_ref().is_some_and(|data| data.values().any(|text| text.contains("second")))
+    })
+    .await
+    .with_context(|| scene.operator_log())?;
+    let values = scene.helm.json(&["get", "values", "web", "-n", &scene.namespace])?;
+    assert_eq!(values["message"], "second");
+    Ok(())
+}
