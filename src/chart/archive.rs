@@ -55,11 +55,11 @@ pub(super) fn read_archive(bytes: &[u8], budget: &mut Budget, warnings: &mut Vec
     let mut archive = tar::Archive::new(stream);
     let mut files = Vec::new();
     let mut left = MAX_CHART_SIZE;
-    for (index, entry) in archive.entries().map_err(unreadable)?.enumerate() {
+    for (index, entry) in archive.entries().map_err(|error| unreadable(&error))?.enumerate() {
         if index >= MAX_ENTRIES {
             return Err(Error::Limit(format!("chart archive has more than the maximum of {MAX_ENTRIES} entries")));
         }
-        let mut entry = entry.map_err(unreadable)?;
+        let mut entry = entry.map_err(|error| unreadable(&error))?;
         let kind = entry.header().entry_type();
         if kind.is_dir() || kind.is_pax_global_extensions() || kind.is_pax_local_extensions() {
             continue;
@@ -74,7 +74,7 @@ pub(super) fn read_archive(bytes: &[u8], budget: &mut Budget, warnings: &mut Vec
             if entry.size() > left {
                 return Err(too_large());
             }
-            entry.by_ref().take(left).read_to_end(&mut data).map_err(unreadable)?;
+            entry.by_ref().take(left).read_to_end(&mut data).map_err(|error| unreadable(&error))?;
             if (data.len() as u64) < entry.size() {
                 return Err(Error::Archive("unexpected EOF".to_owned()));
             }
@@ -140,12 +140,12 @@ fn clean(path: &str) -> String {
     if parts.is_empty() { ".".to_owned() } else { parts.join("/") }
 }
 
-fn unreadable(error: io::Error) -> Error {
+fn unreadable(error: &io::Error) -> Error {
     if error.kind() == io::ErrorKind::UnexpectedEof {
         return Error::Archive("unexpected EOF".to_owned());
     }
     let text = error.to_string();
-    let is_too_long = error.get_ref().is_some_and(|inner| is_caused_by_length(inner));
+    let is_too_long = error.get_ref().is_some_and(is_caused_by_length);
     if is_too_long { Error::Limit(StreamTooLong.to_string()) } else { Error::Archive(text) }
 }
 

@@ -10,24 +10,36 @@
 //! **Invariant:** never reads files itself; bytes come in.
 
 mod archive;
+mod coalesce;
 mod decode;
+mod dependency;
 mod error;
 mod file;
+mod glob;
 mod ignore;
 mod load;
 mod merge;
 mod metadata;
 mod model;
 mod number;
+mod prepare;
+mod schema;
+mod set;
 mod validate;
 mod yaml;
 
 pub use archive::{MAX_CHART_SIZE, MAX_DEPTH, MAX_ENTRIES, MAX_NESTED_SIZE, MAX_STREAM_SIZE};
+pub use coalesce::coalesce;
 pub use decode::decode_values;
+pub use dependency::process_dependencies;
 pub use error::Error;
 pub use file::File;
+pub use glob::Glob;
 pub use ignore::Rules as IgnoreRules;
 pub use merge::merge_values;
 pub use metadata::{Dependency, Lock, Maintainer, Metadata};
 pub use model::{Chart, Values};
 pub use number::{from_value, to_value, with_float_numbers};
+pub use prepare::{Prepared, prepare};
+pub use schema::check_schemas;
+pub use set::{MAX_INDEX, MAX_NESTED_NAME_LEVEL, Style, set_json_values, set_values};
