@@ -1,3 +1,100 @@
-//! YAML as go-yaml reads and writes it through sigs.k8s.io/yaml 1.6.
+//! YAML as go-yaml reads and writes it: v2.4 behind sigs.k8s.io/yaml 1.6, and v3.0 for the pretty form.
+//!
+//! Reading: bytes → [`input`] → [`scan`] (tokens) → [`parse`] (tree) → [`decode`] (JSON), with scalars typed by [`resolve`].
+//! Writing: value → [`write`] (tree, keys in natural [`order`]) → [`emit`] (text), with the versions' differences in [`style`].
+//! What comes out is `serde_json::Value`, where integers stay integers; [`crate::value::Value::from_json`] makes them floats, as in Go.
+//!
+//! ```
+//! use rhumb::goyaml;
+//!
+//! let json = goyaml::from_str(b"mode: 0644\non: yes\n").unwrap();
+//! assert_eq!(json.to_string(), r#"{"mode":420,"true":true}"#);
+//! assert_eq!(goyaml::to_string_json(&json).unwrap(), "mode: 420\n\"true\": true\n");
+//! ```
 //!
 //! **Invariant:** never knows about Helm or Kubernetes.
+
+mod decode;
+mod documents;
+mod emit;
+mod error;
+mod go_syntax;
+mod input;
+mod node;
+mod number;
+mod order;
+mod parse;
+mod resolve;
+mod scan;
+mod style;
+mod timestamp;
+mod write;
+
+pub use documents::{documents, split};
+pub use error::{Error, ReadError};
+
+use serde_json::Value as Json;
+
+use crate::value::{Value, json};
+
+/// The JSON of the first document: `yaml.Unmarshal` of sigs.k8s.io/yaml 1.6 into an `interface {}`. Of equal keys the last one wins;
+/// a float with a whole value is an integer; no document is `null`.
+pub fn from_str(text: impl AsRef<[u8]>) -> Result<Json, Error> {
+    yaml_to_json(text.as_ref(), false).map_err(Error::Convert)
+}
+
+/// Like [`from_str`], but keys that are given more than once are an error (`yaml.UnmarshalStrict`).
+pub fn from_str_strict(text: impl AsRef<[u8]>) -> Result<Json, Error> {
+    yaml_to_json(text.as_ref(), true).map_err(Error::Convert)
+}
+
+/// Like [`from_str`], into a `map[string]interface {}`; `null` is an empty map.
+pub fn map_from_str(text: impl AsRef<[u8]>) -> Result<serde_json::Map<String, Json>, Error> {
+    let value = from_str(text)?;
+    json::Target::Map.check(&value).map_err(Error::Target)?;
+    Ok(match value {
+        Json::Object(entries) => entries,
+        _ => serde_json::Map::new(),
+    })
+}
+
+/// Like [`from_str`], into a `[]interface {}`; `null` is an empty list.
+pub fn list_from_str(text: impl AsRef<[u8]>) -> Result<Vec<Json>, Error> {
+    let value = from_str(text)?;
+    json::Target::List.check(&value).map_err(Error::Target)?;
+    Ok(match value {
+        Json::Array(items) => items,
+        _ => Vec::new(),
+    })
+}
+
+/// `yaml.YAMLToJSON` of sigs.k8s.io/yaml 1.6, or `yaml.YAMLToJSONStrict`.
+fn yaml_to_json(text: &[u8], strict: bool) -> Result<Json, ReadError> {
+    let input = input::Input::new(text)?;
+    let mut parser = parse::Parser::new(scan::Scanner::new(&input.text, input.fault));
+    match parser.next_document()? {
+        Some(mut document) => decode::Decoder::new(&mut document, strict).decode(),
+        None => Ok(Json::Null),
+    }
+}
+
+/// The YAML of a value: `yaml.Marshal` of sigs.k8s.io/yaml 1.6, with its line break at the end.
+pub fn to_string(value: &Value) -> Result<String, Error> {
+    to_string_json(&value.to_json().map_err(Error::Marshal)?)
+}
+
+/// The YAML of a JSON document, as [`to_string`] gives it.
+pub fn to_string_json(json: &Json) -> Result<String, Error> {
+    if write::changes_when_read(json) {
+        let text = json::encode_json(json, json::Format::MARSHAL).map_err(Error::Marshal)?;
+        let json = yaml_to_json(text.as_bytes(), false).map_err(Error::Reread)?;
+        return Ok(emit::emit(&write::json_item(&json)?, style::V2));
+    }
+    Ok(emit::emit(&write::json_item(json)?, style::V2))
+}
+
+/// The YAML of a value as an encoder of go-yaml v3.0 gives it after `SetIndent(2)`: sequences are indented, nothing is broken at column
+/// 80, and numbers keep Go's type.
+pub fn to_string_pretty(value: &Value) -> Result<String, Error> {
+    Ok(emit::emit(&write::value_item(value, 0)?, style::V3))
+}

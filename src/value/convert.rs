@@ -1,12 +1,16 @@
 //! From JSON into values and back, by Go's rules.
 //!
-//! Reading follows `encoding/json` into `interface {}`: every number becomes a `float64`. Writing is only for values that JSON has;
-//! infinite and undefined numbers are refused, as in Go. The text form of JSON is the encoder's concern (`value::json`).
+//! Reading follows `encoding/json` into `interface {}`: every number becomes a `float64`. Writing gives the document that Go's JSON text
+//! for the value reads as; infinite and undefined numbers are refused, as in Go. The text form itself is the concern of [`super::json`].
 //!
 //! **Invariant:** reading and writing back gives an equal document, but for integers beyond 2^53, which lose digits as in Go.
 
 use std::collections::BTreeMap;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use super::json::{self, valid_utf8};
 use super::{Map, MapType, Text, Value};
 
 impl Value {
@@ -25,4 +29,44 @@ impl Value {
             }
         }
     }
+
+    /// The JSON document of the value (Go 1.26 `encoding/json`): a whole float is an integer, bytes are base64, an object is what it
+    /// encodes as. Errors: infinite and undefined numbers, and nesting beyond [`json::MAX_DEPTH`].
+    pub fn to_json(&self) -> Result<serde_json::Value, json::Error> {
+        self.to_json_at(0)
+    }
+
+    fn to_json_at(&self, depth: usize) -> Result<serde_json::Value, json::Error> {
+        if depth > json::MAX_DEPTH {
+            let problem = "encountered a cycle via map[string]interface {}";
+            return Err(json::Error::UnsupportedValue(problem.to_owned()));
+        }
+        Ok(match self {
+            Self::Nil => serde_json::Value::Null,
+            Self::Bool(value) => serde_json::Value::Bool(*value),
+            Self::Int(_, value) => serde_json::Value::from(*value),
+            Self::Uint(_, value) => serde_json::Value::from(*value),
+            Self::Float(value) => serde_json::Value::Number(json::number(*value)?),
+            Self::String(text) => serde_json::Value::String(valid_utf8(text.as_bytes()).into_owned()),
+            Self::Bytes(bytes) => serde_json::Value::String(STANDARD.encode(bytes)),
+            Self::List(list) if list.is_nil() => serde_json::Value::Null,
+            Self::List(list) => {
+                let items: Result<_, _> = list.iter().map(|item| item.to_json_at(depth + 1)).collect();
+                serde_json::Value::Array(items?)
+            }
+            Self::Map(map) => entries_to_json(map.snapshot(), depth)?,
+            Self::Object(object) => match object.encoded().or_else(|| object.underlying()) {
+                Some(value) => value.to_json_at(depth + 1)?,
+                None => entries_to_json(object.fields(), depth)?,
+            },
+        })
+    }
+}
+
+fn entries_to_json<K: AsRef<[u8]>>(entries: Vec<(K, Value)>, depth: usize) -> Result<serde_json::Value, json::Error> {
+    let mut object = serde_json::Map::new();
+    for (key, value) in entries {
+        object.insert(valid_utf8(key.as_ref()).into_owned(), value.to_json_at(depth + 1)?);
+    }
+    Ok(serde_json::Value::Object(object))
 }

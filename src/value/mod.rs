@@ -11,6 +11,7 @@
 pub mod compare;
 mod convert;
 mod float;
+pub mod json;
 mod list;
 mod map;
 mod object;

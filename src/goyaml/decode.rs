@@ -1,0 +1,349 @@
+//! The tree of a document into JSON, as sigs.k8s.io/yaml 1.6 does it on top of go-yaml v2.4.
+//!
+//! Counterpart: the second half of `decode.go` and `convertToJSONableObject`. Differences: keys that are equal only as text (`1` and
+//! `"1"`) keep the later value, where Go keeps a random one; a float with a whole value is an integer, as in the JSON text that Go writes.
+//!
+//! **Invariant:** work and nesting are bounded, whatever aliases a document holds.
+
+use std::collections::HashSet;
+
+use base64::Engine;
+use base64::alphabet::STANDARD;
+use base64::engine::general_purpose::{GeneralPurpose, PAD};
+use serde_json::{Map, Value};
+
+use super::error::ReadError;
+use super::go_syntax;
+use super::node::{Document, NodeId, NodeKind};
+use super::number::short_float;
+use super::parse::MAX_DEPTH;
+use super::resolve::{Resolved, resolve, resolve_tagged};
+use super::style::Dialect;
+use crate::value::json;
+
+/// From here on the share of nodes that may come from aliases shrinks (go-yaml v2.4).
+const ALIAS_RATIO_LOW: usize = 400_000;
+/// From here on the share is a tenth.
+const ALIAS_RATIO_HIGH: usize = 4_000_000;
+
+const CORE_PREFIX: &str = "tag:yaml.org,2002:";
+
+/// The value of a scalar before it becomes JSON.
+pub(super) enum Scalar {
+    Null,
+    Bool(bool),
+    Int(i64),
+    Uint(u64),
+    Float(f64),
+    String(String),
+}
+
+/// A mapping under construction.
+#[derive(Default)]
+struct Entries {
+    map: Map<String, Value>,
+    /// The keys with their types, kept in strict reading only.
+    seen: HashSet<(u8, String)>,
+}
+
+/// Turns one document into JSON.
+pub(super) struct Decoder<'d, 'a> {
+    document: &'d mut Document<'a>,
+    strict: bool,
+    duplicates: Vec<String>,
+    /// The first thing that JSON cannot have; reported if there is nothing worse.
+    unsupported: Option<ReadError>,
+    aliases: HashSet<NodeId>,
+    decode_count: usize,
+    alias_count: usize,
+    alias_depth: usize,
+    depth: usize,
+}
+
+impl<'d, 'a> Decoder<'d, 'a> {
+    pub(super) fn new(document: &'d mut Document<'a>, strict: bool) -> Self {
+        Self {
+            document,
+            strict,
+            duplicates: Vec::new(),
+            unsupported: None,
+            aliases: HashSet::new(),
+            // The document itself counts as a node.
+            decode_count: 1,
+            alias_count: 0,
+            alias_depth: 0,
+            depth: 0,
+        }
+    }
+
+    /// The JSON of the document.
+    pub(super) fn decode(mut self) -> Result<Value, ReadError> {
+        let root = self.document.root;
+        let value = self.node(root)?;
+        if !self.duplicates.is_empty() {
+            return Err(ReadError::Duplicates(self.duplicates));
+        }
+        self.unsupported.map_or(Ok(value), Err)
+    }
+
+    fn node(&mut self, id: NodeId) -> Result<Value, ReadError> {
+        self.count()?;
+        match self.document.nodes.get(id).map(|node| &node.kind) {
+            Some(NodeKind::Scalar { .. }) => {
+                let scalar = self.scalar(id)?;
+                Ok(self.json(scalar))
+            }
+            Some(NodeKind::Alias { target, .. }) => {
+                let target = *target;
+                self.alias(id, |decoder| decoder.node(target))
+            }
+            Some(NodeKind::Sequence(_)) => self.nested(|decoder| decoder.sequence(id)),
+            Some(NodeKind::Mapping(_)) => {
+                let mut entries = Entries::default();
+                self.nested(|decoder| decoder.mapping(id, &mut entries))?;
+                Ok(Value::Object(entries.map))
+            }
+            None => Ok(Value::Null),
+        }
+    }
+
+    /// Counts a node, and stops a document that consists of aliases for the greater part.
+    fn count(&mut self) -> Result<(), ReadError> {
+        self.decode_count += 1;
+        if self.alias_depth > 0 {
+            self.alias_count += 1;
+            let ratio = self.alias_count as f64 / self.decode_count as f64;
+            let many = self.alias_count > 100 && self.decode_count > 1000;
+            if many && ratio > allowed_alias_ratio(self.decode_count) {
+                return Err(ReadError::Meaning("document contains excessive aliasing".to_owned()));
+            }
+        }
+        Ok(())
+    }
+
+    fn nested<T>(&mut self, decode: impl FnOnce(&mut Self) -> Result<T, ReadError>) -> Result<T, ReadError> {
+        self.depth += 1;
+        if self.depth > MAX_DEPTH {
+            return Err(ReadError::Meaning(format!("exceeded max depth of {MAX_DEPTH}")));
+        }
+        let decoded = decode(self)?;
+        self.depth -= 1;
+        Ok(decoded)
+    }
+
+    fn alias<T>(&mut self, id: NodeId, decode: impl FnOnce(&mut Self) -> Result<T, ReadError>) -> Result<T, ReadError> {
+        if !self.aliases.insert(id) {
+            let name = match self.document.nodes.get(id).map(|node| &node.kind) {
+                Some(NodeKind::Alias { name, .. }) => *name,
+                _ => "",
+            };
+            return Err(ReadError::Meaning(format!("anchor '{name}' value contains itself")));
+        }
+        self.alias_depth += 1;
+        let decoded = decode(self)?;
+        self.alias_depth -= 1;
+        self.aliases.remove(&id);
+        Ok(decoded)
+    }
+
+    /// The numbers of a collection's nodes; taken out of a document that has no aliases, because they are needed only once.
+    fn children(&mut self, id: NodeId) -> Vec<NodeId> {
+        let keep = self.document.has_aliases;
+        match self.document.nodes.get_mut(id).map(|node| &mut node.kind) {
+            Some(NodeKind::Sequence(children) | NodeKind::Mapping(children)) => {
+                if keep {
+                    children.clone()
+                } else {
+                    std::mem::take(children)
+                }
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn sequence(&mut self, id: NodeId) -> Result<Value, ReadError> {
+        let children = self.children(id);
+        let mut items = Vec::with_capacity(children.len());
+        for child in children {
+            items.push(self.node(child)?);
+        }
+        Ok(Value::Array(items))
+    }
+
+    fn mapping(&mut self, id: NodeId, entries: &mut Entries) -> Result<(), ReadError> {
+        let children = self.children(id);
+        for pair in children.chunks_exact(2) {
+            let &[key, value] = pair else { continue };
+            if self.is_merge(key) {
+                self.merge(value, entries)?;
+                continue;
+            }
+            let (kind, key) = self.key(key)?;
+            let line = self.document.nodes.get(value).map_or(0, |node| node.line);
+            let value = self.node(value)?;
+            if self.strict && !entries.seen.insert((kind, key.clone())) {
+                let key = if kind == b's' { go_syntax::quote(&key) } else { key };
+                self.duplicates.push(format!("line {}: key {key} already set in map", line + 1));
+                continue;
+            }
+            entries.map.insert(key, value);
+        }
+        Ok(())
+    }
+
+    fn is_merge(&self, id: NodeId) -> bool {
+        match self.document.nodes.get(id).map(|node| &node.kind) {
+            Some(NodeKind::Scalar { text, tag, implicit }) => {
+                let tagged = tag.as_deref().and_then(|tag| tag.strip_prefix(CORE_PREFIX)) == Some("merge");
+                text == "<<" && (*implicit || tagged)
+            }
+            _ => false,
+        }
+    }
+
+    /// Adds the entries of the mapping, or of the mappings from the last to the first, that a merge key names.
+    fn merge(&mut self, id: NodeId, entries: &mut Entries) -> Result<(), ReadError> {
+        match self.document.nodes.get(id).map(|node| &node.kind) {
+            Some(NodeKind::Sequence(_)) => {
+                for child in self.children(id).into_iter().rev() {
+                    self.merge_mapping(child, entries)?;
+                }
+                Ok(())
+            }
+            _ => self.merge_mapping(id, entries),
+        }
+    }
+
+    fn merge_mapping(&mut self, id: NodeId, entries: &mut Entries) -> Result<(), ReadError> {
+        match self.document.nodes.get(id).map(|node| &node.kind) {
+            Some(NodeKind::Mapping(_)) => {
+                self.count()?;
+                self.nested(|decoder| decoder.mapping(id, entries))
+            }
+            Some(NodeKind::Alias { target, .. }) => {
+                let target = *target;
+                if matches!(self.document.nodes.get(target).map(|node| &node.kind), Some(NodeKind::Mapping(_))) {
+                    self.count()?;
+                    return self.alias(id, |decoder| decoder.merge_mapping(target, entries));
+                }
+                Err(merge_error())
+            }
+            _ => Err(merge_error()),
+        }
+    }
+
+    /// A key as text, with a letter for its type.
+    fn key(&mut self, id: NodeId) -> Result<(u8, String), ReadError> {
+        self.count()?;
+        match self.document.nodes.get(id).map(|node| &node.kind) {
+            Some(NodeKind::Alias { target, .. }) => {
+                let target = *target;
+                return self.alias(id, |decoder| decoder.key(target));
+            }
+            Some(NodeKind::Sequence(_) | NodeKind::Mapping(_)) => {
+                let value = go_syntax::node(self.document, id);
+                return Err(ReadError::Meaning(format!("invalid map key: {value}")));
+            }
+            _ => {}
+        }
+        let key = match self.scalar(id)? {
+            Scalar::String(text) => (b's', text),
+            Scalar::Bool(value) => (b'b', value.to_string()),
+            Scalar::Int(value) => (b'i', value.to_string()),
+            Scalar::Float(value) => (b'f', short_float(value)),
+            Scalar::Uint(value) => {
+                self.refuse(ReadError::Key { type_name: "uint64", key: format!("{value:#x}") });
+                (b'u', value.to_string())
+            }
+            Scalar::Null => {
+                self.refuse(ReadError::Key { type_name: "%!s(<nil>)", key: "<nil>".to_owned() });
+                (b'n', String::new())
+            }
+        };
+        Ok(key)
+    }
+
+    fn refuse(&mut self, error: ReadError) {
+        // Go looks at keys before it looks at numbers.
+        let numeric = matches!(self.unsupported, Some(ReadError::Number(_)));
+        if self.unsupported.is_none() || (numeric && matches!(error, ReadError::Key { .. })) {
+            self.unsupported = Some(error);
+        }
+    }
+
+    fn scalar(&mut self, id: NodeId) -> Result<Scalar, ReadError> {
+        let keep = self.document.has_aliases;
+        let Some(NodeKind::Scalar { text, tag, implicit }) = self.document.nodes.get_mut(id).map(|node| &mut node.kind)
+        else {
+            return Ok(Scalar::Null);
+        };
+        let resolved = match tag.as_deref() {
+            None if *implicit => resolve(text, Dialect::V2),
+            None => Resolved::String,
+            Some(tag) => match tag.strip_prefix(CORE_PREFIX) {
+                Some("binary") => return decode_binary(text),
+                Some("str") => resolve_tagged(text, "!!str")?,
+                Some("bool") => resolve_tagged(text, "!!bool")?,
+                Some("int") => resolve_tagged(text, "!!int")?,
+                Some("float") => resolve_tagged(text, "!!float")?,
+                Some("null") => resolve_tagged(text, "!!null")?,
+                Some("timestamp") => resolve_tagged(text, "!!timestamp")?,
+                _ => Resolved::String,
+            },
+        };
+        Ok(match resolved {
+            Resolved::Null => Scalar::Null,
+            Resolved::Bool(value) => Scalar::Bool(value),
+            Resolved::Int(value) => Scalar::Int(value),
+            Resolved::Uint(value) => Scalar::Uint(value),
+            Resolved::Float(value) => Scalar::Float(value),
+            Resolved::Timestamp | Resolved::String => {
+                let text = if keep { text.clone() } else { std::mem::take(text) };
+                Scalar::String(text.into_owned())
+            }
+        })
+    }
+
+    fn json(&mut self, scalar: Scalar) -> Value {
+        match scalar {
+            Scalar::Null => Value::Null,
+            Scalar::Bool(value) => Value::Bool(value),
+            Scalar::Int(value) => Value::from(value),
+            Scalar::Uint(value) => Value::from(value),
+            Scalar::Float(value) => match json::number(value) {
+                Ok(number) => Value::Number(number),
+                Err(error) => {
+                    self.refuse(ReadError::Number(error));
+                    Value::Null
+                }
+            },
+            Scalar::String(text) => Value::String(text),
+        }
+    }
+}
+
+fn merge_error() -> ReadError {
+    ReadError::Meaning("map merge requires map or sequence of maps as the value".to_owned())
+}
+
+fn decode_binary(text: &str) -> Result<Scalar, ReadError> {
+    let engine = GeneralPurpose::new(&STANDARD, PAD.with_decode_allow_trailing_bits(true));
+    // Go's decoder skips line breaks.
+    let compact: String = text.chars().filter(|character| !matches!(character, '\r' | '\n')).collect();
+    let bytes = engine
+        .decode(compact)
+        .map_err(|_| ReadError::Meaning("!!binary value contains invalid base64 data".to_owned()))?;
+    Ok(Scalar::String(json::valid_utf8(&bytes).into_owned()))
+}
+
+/// The share of nodes that may come from aliases in a document of this size.
+fn allowed_alias_ratio(decode_count: usize) -> f64 {
+    match decode_count {
+        0..=ALIAS_RATIO_LOW => 0.99,
+        ALIAS_RATIO_HIGH.. => 0.10,
+        _ => {
+            let range = (ALIAS_RATIO_HIGH - ALIAS_RATIO_LOW) as f64;
+            0.99 - 0.89 * ((decode_count - ALIAS_RATIO_LOW) as f64 / range)
+        }
+    }
+}

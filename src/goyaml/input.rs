@@ -1,0 +1,116 @@
+//! The bytes of a stream, made into text: encodings, byte order marks, forbidden characters.
+//!
+//! Counterpart: go-yaml v2.4 `readerc.go`. It checks the input in blocks of 512 bytes as it goes, so a fault is only an error if reading
+//! comes as far as its block; [`Input`] remembers the fault and where its block begins.
+//!
+//! **Invariant:** the text never holds a NUL, so that a NUL can stand for the end of the text.
+
+use std::borrow::Cow;
+
+use super::error::ReadError;
+
+/// The size of go-yaml's input buffer in bytes.
+const BLOCK: usize = 512;
+
+/// Checked text of a stream, up to the block with the first fault.
+pub(super) struct Input<'a> {
+    /// The text without its byte order mark.
+    pub(super) text: Cow<'a, str>,
+    /// Why the text ends early.
+    pub(super) fault: Option<&'static str>,
+}
+
+impl<'a> Input<'a> {
+    /// Checks the bytes of a stream: UTF-8, or UTF-16 with a byte order mark.
+    pub(super) fn new(bytes: &'a [u8]) -> Result<Self, ReadError> {
+        match bytes {
+            [0xFF, 0xFE, rest @ ..] => from_utf16(rest, u16::from_le_bytes),
+            [0xFE, 0xFF, rest @ ..] => from_utf16(rest, u16::from_be_bytes),
+            [0xEF, 0xBB, 0xBF, rest @ ..] => Ok(from_utf8(rest)),
+            _ => Ok(from_utf8(bytes)),
+        }
+    }
+}
+
+fn from_utf8(bytes: &[u8]) -> Input<'_> {
+    let (text, invalid) = match std::str::from_utf8(bytes) {
+        Ok(text) => (text, None),
+        Err(error) => {
+            let (valid, rest) = bytes.split_at(error.valid_up_to());
+            (std::str::from_utf8(valid).unwrap_or_default(), Some(utf8_fault(rest)))
+        }
+    };
+    let found = find_forbidden(text).map(|at| (at, "control characters are not allowed"));
+    match found.or(invalid.map(|fault| (text.len(), fault))) {
+        None => Input { text: Cow::Borrowed(text), fault: None },
+        Some((at, fault)) => {
+            let start = block_start(text, at);
+            Input { text: Cow::Borrowed(text.get(..start).unwrap_or_default()), fault: Some(fault) }
+        }
+    }
+}
+
+fn from_utf16<'a>(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<Input<'a>, ReadError> {
+    let (pairs, rest) = bytes.as_chunks::<2>();
+    if !rest.is_empty() {
+        return Err(ReadError::input("incomplete UTF-16 character"));
+    }
+    let units: Vec<u16> = pairs.iter().map(|pair| unit(*pair)).collect();
+    let text = String::from_utf16(&units).map_err(|_| ReadError::input("expected low surrogate area"))?;
+    if find_forbidden(&text).is_some() {
+        return Err(ReadError::input("control characters are not allowed"));
+    }
+    Ok(Input { text: Cow::Owned(text), fault: None })
+}
+
+/// Where go-yaml's block with the byte at `at` begins. A letter that straddles two blocks belongs to the second.
+fn block_start(text: &str, at: usize) -> usize {
+    let mut start = 0;
+    while start + BLOCK <= at {
+        let mut end = start + BLOCK;
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
+        start = end;
+    }
+    start
+}
+
+/// The first character that YAML forbids, NUL among them.
+fn find_forbidden(text: &str) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    while let Some(&byte) = bytes.get(at) {
+        let forbidden = match byte {
+            b'\t' | b'\n' | b'\r' => false,
+            0..=0x1F | 0x7F => true,
+            0xC2 => bytes.get(at + 1).is_some_and(|next| *next < 0xA0 && *next != 0x85),
+            0xEF => matches!(bytes.get(at + 1..at + 3), Some([0xBF, 0xBE | 0xBF])),
+            _ => false,
+        };
+        if forbidden {
+            return Some(at);
+        }
+        at += 1;
+    }
+    None
+}
+
+/// go-yaml's words for bytes that do not begin with a character.
+fn utf8_fault(bytes: &[u8]) -> &'static str {
+    let Some(&lead) = bytes.first() else { return "incomplete UTF-8 octet sequence" };
+    let width = match lead {
+        0xC0..=0xDF => 2,
+        0xE0..=0xEF => 3,
+        0xF0..=0xF7 => 4,
+        _ => return "invalid leading UTF-8 octet",
+    };
+    let Some(trailing) = bytes.get(1..width) else { return "incomplete UTF-8 octet sequence" };
+    if trailing.iter().any(|byte| byte & 0xC0 != 0x80) {
+        return "invalid trailing UTF-8 octet";
+    }
+    match (lead, trailing.first()) {
+        (0xED, Some(0xA0..)) | (0xF4, Some(0x90..)) | (0xF5.., _) => "invalid Unicode character",
+        _ => "invalid length of a UTF-8 sequence",
+    }
+}

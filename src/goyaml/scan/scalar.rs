@@ -1,0 +1,115 @@
+//! Plain scalars, and the folding of lines that they share with quoted ones.
+//!
+//! **Invariant:** a scalar on one line is borrowed from the text.
+
+use std::borrow::Cow;
+
+use super::{Scanner, TokenKind};
+use crate::goyaml::error::ReadError;
+
+/// White space between two stretches of a scalar that spans lines.
+#[derive(Default)]
+pub(super) struct Fold {
+    /// The first line break, if there was one.
+    pub(super) leading: Option<&'static str>,
+    /// The further line breaks.
+    pub(super) trailing: String,
+}
+
+impl Fold {
+    /// Notes a line break.
+    pub(super) fn push(&mut self, line_break: &'static str) {
+        if self.leading.is_none() {
+            self.leading = Some(line_break);
+        } else {
+            self.trailing.push_str(line_break);
+        }
+    }
+
+    /// Writes the white space as it reads, and starts anew: one line break is a space, more are one fewer.
+    pub(super) fn flush(&mut self, text: &mut String) {
+        match self.leading.take() {
+            Some("\n") if self.trailing.is_empty() => text.push(' '),
+            Some("\n") | None => text.push_str(&self.trailing),
+            Some(separator) => {
+                text.push_str(separator);
+                text.push_str(&self.trailing);
+            }
+        }
+        self.trailing.clear();
+    }
+}
+
+impl<'a> Scanner<'a> {
+    /// Where a stretch of a plain scalar ends: before white space, `: `, or an indicator of flow collections.
+    fn plain_end(&self) -> usize {
+        let in_flow = self.flow_level > 0;
+        let mut at = self.pos;
+        while let Some(&byte) = self.bytes.get(at) {
+            match byte {
+                b' ' | b'\t' | b'\n' | b'\r' => break,
+                b':' if self.is_blank_or_end(at + 1 - self.pos) => break,
+                b',' | b'?' | b'[' | b']' | b'{' | b'}' if in_flow => break,
+                0xC2 | 0xE2 if self.break_len(at) > 0 => break,
+                _ => at += 1,
+            }
+        }
+        at
+    }
+
+    pub(super) fn scan_plain(&mut self) -> Result<TokenKind<'a>, ReadError> {
+        let start = self.pos;
+        let mut end = start;
+        let mut owned: Option<String> = None;
+        let mut fold = Fold::default();
+        loop {
+            let at_indicator = self.mark.column == 0 && self.document_indicator().is_some();
+            if at_indicator || self.byte(0) == b'#' {
+                break;
+            }
+            let stretch_end = self.plain_end();
+            if stretch_end > self.pos {
+                if fold.leading.is_some() {
+                    let text = owned.get_or_insert_with(|| self.slice(start, end).to_owned());
+                    fold.flush(text);
+                } else if let Some(text) = &mut owned {
+                    text.push_str(self.slice(end, self.pos));
+                }
+                if let Some(text) = &mut owned {
+                    text.push_str(self.slice(self.pos, stretch_end));
+                }
+                self.advance_to(stretch_end);
+                end = stretch_end;
+            }
+            if !self.is_blank(0) && !self.is_break(0) {
+                break;
+            }
+            self.skip_plain_space(&mut fold)?;
+            if self.flow_level == 0 && (self.mark.column as isize) < self.indent + 1 {
+                break;
+            }
+        }
+        if fold.leading.is_some() {
+            self.simple_key_allowed = true;
+        }
+        let text = owned.map_or_else(|| Cow::Borrowed(self.slice(start, end)), Cow::Owned);
+        Ok(TokenKind::Scalar { text, plain: true })
+    }
+
+    /// Skips white space after a stretch, noting line breaks.
+    fn skip_plain_space(&mut self, fold: &mut Fold) -> Result<(), ReadError> {
+        loop {
+            if self.is_blank(0) {
+                let indented = self.mark.column as isize > self.indent;
+                if fold.leading.is_some() && !indented && self.byte(0) == b'\t' {
+                    return Err(self.error("found a tab character that violates indentation"));
+                }
+                self.advance(1);
+            } else if self.is_break(0) {
+                fold.push(self.take_break());
+            } else {
+                return Ok(());
+            }
+        }
+    }
+}
