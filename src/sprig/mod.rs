@@ -1,7 +1,43 @@
 //! The sprig 3.3.0 function library, by topic.
 //!
+//! Every file has a table of its functions, declared with the parameters that they have in Go, so that the engine checks arguments
+//! with Go's own texts. Left out are `env` and `expandenv`, which Helm removes. Where Go is random without need (the order of `keys`
+//! and `values`), everything here is in order.
+//!
 //! **Invariant:** no function reaches the clock, randomness or the network but through [`Ambient`].
 
 mod ambient;
+mod args;
+mod case;
+mod cast;
+mod decimal;
+mod defaults;
+mod dicts;
+mod lists;
+mod merge;
+mod numeric;
+mod paths;
+mod reflect;
+mod strings;
+mod unicode;
+mod words;
 
 pub use ambient::Ambient;
+
+use crate::gotemplate::Function;
+
+/// Every function of the library, for hosts that offer the outside.
+pub fn functions<H: Ambient>() -> Vec<Function<H>> {
+    let mut functions = Vec::with_capacity(220);
+    functions.extend(strings::functions());
+    functions.extend(words::functions());
+    functions.extend(lists::functions());
+    functions.extend(dicts::functions());
+    functions.extend(merge::functions());
+    functions.extend(numeric::functions());
+    functions.extend(cast::functions());
+    functions.extend(defaults::functions());
+    functions.extend(reflect::functions());
+    functions.extend(paths::functions());
+    functions
+}
