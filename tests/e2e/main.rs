@@ -1,4 +1,8 @@
-//! End-to-end tests on a real control plane. They need the programs of `tests/controlplane`, which are built on first use.
+//! End-to-end tests on a real control plane: `cargo test --features e2e --test e2e`.
+//!
+//! They start what they need (see `tests/controlplane`, which is built with Go on first use) and end it again. With
+//! `RHUMB_E2E_KUBECONFIG` they use an existing cluster instead; its nodes have to be played by kwok with the stages of
+//! `tests/controlplane/stages`, for some pods must fail or never be ready.
 
 mod scene;
 mod support;

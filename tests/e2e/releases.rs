@@ -70,6 +70,7 @@ async fn failing_upgrade_rolls_back() -> Result<()> {
     let release =
         scene.release_is("web", "rolled back", |release| has_condition(release, "Remediated", "True")).await?;
     assert!(has_condition(&release, "Ready", "False"));
+    assert!(has_condition(&release, "Stalled", "True"), "no retry is left");
     assert_eq!(scene.history("web")?, ["1 superseded hello-1.0.0", "2 failed hello-1.1.0", "3 deployed hello-1.0.0"]);
     Ok(())
 }
@@ -112,7 +113,8 @@ async fn rollback_by_hand_is_noticed_and_undone() -> Result<()> {
     scene.ready("web", "1.0.0").await?;
     scene.apply_release("web", &hello_spec("1.1.0")).await?;
     scene.ready("web", "1.1.0").await?;
-    scene.helm.run(&["rollback", "web", "1", "-n", &scene.namespace])?;
+    // The fields belong to the operator's manager, so helm has to be told to take them.
+    scene.helm.run(&["rollback", "web", "1", "-n", &scene.namespace, "--force-conflicts"])?;
     scene.reconcile("web", "after the rollback").await?;
     let release = scene.ready("web", "1.1.0").await?;
     assert_eq!(release.data["status"]["history"][0]["version"], 4);
@@ -128,6 +130,7 @@ async fn requested_reconcile_without_work_writes_its_token_only() -> Result<()> 
     // What follows an install, such as a status of its source, is over once a first request has been handled.
     scene.reconcile("web", "first").await?;
     let Some(audit) = scene.cluster.audit() else {
+        eprintln!("skipped: the audit log of this cluster is not ours");
         return Ok(());
     };
     let downloads = scene.repository.requests("hello-1.0.0.tgz");
