@@ -1,1 +1,5 @@
 //! Performs one decided release action.
+
+mod ambient;
+
+pub use ambient::SystemAmbient;

@@ -4,11 +4,9 @@
 
 use serde_json::Value as Json;
 
-use crate::goyaml;
-
 /// The first document of a text, as JSON. The error is worded as sigs.k8s.io/yaml words it.
 pub(super) fn decode(text: &str) -> Result<Json, String> {
-    goyaml::from_str(text).map_err(|error| error.to_string())
+    serde_json::from_str(text).map_err(|error| format!("error converting YAML to JSON: yaml: {error}"))
 }
 
 /// What Go's JSON decoder calls the kind of a document.

@@ -4,6 +4,9 @@
 //! Invariant: no subcommand but `run` writes to a cluster.
 
 mod crd;
+mod local_chart;
+mod template;
+mod value_flags;
 
 use clap::{Parser, Subcommand};
 
@@ -19,6 +22,7 @@ pub struct Cli {
 enum Command {
     /// Print the CustomResourceDefinitions as YAML, for `kubectl apply --server-side -f -`.
     Crd,
+    Template(template::Template),
 }
 
 impl Cli {
@@ -29,6 +33,7 @@ impl Cli {
     pub fn execute(self) -> anyhow::Result<()> {
         match self.command {
             Command::Crd => crd::print(&mut std::io::stdout().lock()),
+            Command::Template(template) => template.print(&mut std::io::stdout().lock()),
         }
     }
 }

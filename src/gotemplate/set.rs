@@ -66,6 +66,15 @@ impl TemplateSet {
         }
     }
 
+    /// Adds the templates of a parsed file as [`TemplateSet::add`] does, but its main template replaces one of that name even if it is
+    /// blank: `New(name).Parse(text)` in Go, whose result is executed directly.
+    pub fn redefine(&mut self, file: &ParsedFile, name: &str) {
+        self.add(file);
+        if let Some((name, tree)) = file.trees.get_key_value(name) {
+            self.open.insert(Arc::clone(name), Arc::clone(tree));
+        }
+    }
+
     /// Makes clones of this set cheap, however many templates it has; call it when all are in.
     pub fn seal(&mut self) {
         if !self.open.is_empty() {

@@ -1,0 +1,47 @@
+//! The real world behind `sprig::Ambient`: the system's clock, random numbers and names.
+//!
+//! **Invariant:** random bytes come from the cryptography provider, since charts make passwords of them.
+
+use std::net::ToSocketAddrs;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use rustls::crypto::{SecureRandom, aws_lc_rs};
+
+use crate::render::Ambient;
+
+/// Clock, randomness and name look-ups of the machine.
+#[derive(Debug)]
+pub struct SystemAmbient {
+    random: &'static dyn SecureRandom,
+    time_zone: String,
+}
+
+impl Default for SystemAmbient {
+    fn default() -> Self {
+        let zone = TimeZone::system();
+        let time_zone = zone.iana_name().unwrap_or("UTC").to_owned();
+        Self { random: aws_lc_rs::default_provider().secure_random, time_zone }
+    }
+}
+
+impl Ambient for SystemAmbient {
+    fn now(&self) -> i128 {
+        Timestamp::now().as_nanosecond()
+    }
+
+    fn time_zone(&self) -> &str {
+        &self.time_zone
+    }
+
+    fn fill_random(&self, buffer: &mut [u8]) {
+        // A chart's password must never be made of bytes that are not random, so there is nothing to do but to try again.
+        while self.random.fill(buffer).is_err() {
+            std::thread::yield_now();
+        }
+    }
+
+    fn resolve_host(&self, host: &str) -> Option<String> {
+        (host, 0).to_socket_addrs().ok()?.next().map(|address| address.ip().to_string())
+    }
+}

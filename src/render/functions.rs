@@ -1,0 +1,181 @@
+//! The functions that Helm adds to sprig's: `include`, `tpl`, `required`, `fail`, `lookup`, `getHostByName`, and those of
+//! [`super::encode`] and [`super::duration`].
+//!
+//! Counterpart: `initFunMap` in `pkg/engine/engine.go` of Helm 4.3.1. Texts given to `tpl` are parsed once a render, however often
+//! they come.
+//!
+//! **Invariant:** templates that a `tpl` text defines are seen only from within it.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+use super::lookup::Lookup;
+use super::{duration, encode, trace};
+use crate::chart::to_value;
+use crate::gotemplate::{Call, Error, FuncMap, Function, ParsedFile};
+use crate::sprig::{self, Ambient};
+use crate::value::{CallError, CallResult, Signature, Text, Type, Value, quote};
+
+/// How often a template may be included within itself (Helm 4.3.1).
+const MAX_INCLUDES: usize = 1000;
+
+/// The name of the root template set, and of every `tpl` text, in Helm's errors.
+pub(super) const ROOT_NAME: &str = "gotpl";
+
+/// What functions of one render can reach.
+pub(super) struct Host<'r> {
+    lookup: &'r dyn Lookup,
+    ambient: &'r dyn Ambient,
+    enable_dns: bool,
+    included: RefCell<HashMap<Text, usize>>,
+    parsed: RefCell<HashMap<Text, ParsedFile>>,
+}
+
+impl<'r> Host<'r> {
+    pub(super) fn new(lookup: &'r dyn Lookup, ambient: &'r dyn Ambient, enable_dns: bool) -> Self {
+        Self { lookup, ambient, enable_dns, included: RefCell::default(), parsed: RefCell::default() }
+    }
+}
+
+impl Ambient for Host<'_> {
+    fn now(&self) -> i128 {
+        self.ambient.now()
+    }
+
+    fn time_zone(&self) -> &str {
+        self.ambient.time_zone()
+    }
+
+    fn fill_random(&self, buffer: &mut [u8]) {
+        self.ambient.fill_random(buffer);
+    }
+
+    fn resolve_host(&self, host: &str) -> Option<String> {
+        if self.enable_dns { self.ambient.resolve_host(host) } else { None }
+    }
+}
+
+/// All functions of Helm's templates: Go's own, sprig's without `env` and `expandenv`, Helm's.
+pub(super) fn function_map<'r>() -> FuncMap<Host<'r>> {
+    let mut map = FuncMap::default();
+    map.extend(sprig::functions());
+    map.extend(encode::functions());
+    map.extend(duration::functions());
+    map.extend([
+        Function::hosted("include", Signature::fixed(&[Type::String, Type::Any]), include),
+        Function::hosted("tpl", Signature::fixed(&[Type::String, Type::Any]), tpl),
+        Function::pure("required", Signature::fixed(&[Type::String, Type::Any]), required),
+        Function::pure("fail", Signature::fixed(&[Type::String]), fail),
+        Function::hosted("lookup", Signature::fixed(&[Type::String, Type::String, Type::String, Type::String]), lookup),
+        Function::hosted("getHostByName", Signature::fixed(&[Type::String]), get_host_by_name),
+    ]);
+    map
+}
+
+fn text_at(args: &[Value], position: usize) -> Text {
+    args.get(position).and_then(Value::as_text).cloned().unwrap_or_default()
+}
+
+fn include(call: &mut Call<'_, Host<'_>>, args: &[Value]) -> CallResult {
+    let name = text_at(args, 0);
+    let depth = call.host().included.borrow().get(&name).copied().unwrap_or(0);
+    if depth > MAX_INCLUDES {
+        let message = "rendering template has a nested reference name";
+        return Err(CallError::new(format!("{message}: {name}: unable to execute template")));
+    }
+    call.host().included.borrow_mut().insert(name.clone(), depth + 1);
+    let output = call.execute(&name.to_str(), args.get(1).unwrap_or(&Value::Nil));
+    call.host().included.borrow_mut().insert(name, depth);
+    output.map(Value::string).map_err(CallError::nested)
+}
+
+fn tpl(call: &mut Call<'_, Host<'_>>, args: &[Value]) -> CallResult {
+    let text = text_at(args, 0);
+    if !text.as_bytes().windows(2).any(|pair| pair == b"{{") {
+        // Without an action the text is its own result.
+        return Ok(Value::string(without_no_value(text.as_bytes().to_vec())));
+    }
+    let file = parse_once(call, &text).map_err(|error| tpl_error("cannot parse template", &text, error))?;
+    let mut set = call.set().clone();
+    set.redefine(&file, ROOT_NAME);
+    let output = call.execute_set(&set, ROOT_NAME, args.get(1).unwrap_or(&Value::Nil));
+    let output = output.map_err(|error| tpl_error("error during tpl function execution for", &text, error))?;
+    Ok(Value::string(without_no_value(output)))
+}
+
+fn parse_once(call: &Call<'_, Host<'_>>, text: &Text) -> Result<ParsedFile, Error> {
+    if let Some(file) = call.host().parsed.borrow().get(text) {
+        return Ok(file.clone());
+    }
+    let file = ParsedFile::parse(ROOT_NAME, text.as_bytes(), call.functions())?;
+    call.host().parsed.borrow_mut().insert(text.clone(), file.clone());
+    Ok(file)
+}
+
+fn tpl_error(what: &str, text: &Text, error: Error) -> CallError {
+    CallError::wrapping(format!("{what} {}: ", quote(text)), error)
+}
+
+fn required(args: &[Value]) -> CallResult {
+    match args.get(1) {
+        None | Some(Value::Nil) => fail(args),
+        Some(Value::String(text)) if text.is_empty() => fail(args),
+        Some(value) => Ok(value.clone()),
+    }
+}
+
+fn fail(args: &[Value]) -> CallResult {
+    Err(CallError::new(trace::mark(&text_at(args, 0).to_str())))
+}
+
+fn lookup(call: &mut Call<'_, Host<'_>>, args: &[Value]) -> CallResult {
+    let [api_version, kind, namespace, name] = [0, 1, 2, 3].map(|position| text_at(args, position));
+    let found = call.host().lookup.lookup(&api_version.to_str(), &kind.to_str(), &namespace.to_str(), &name.to_str());
+    Ok(found.map_err(CallError::new)?.map_or_else(Value::map, |object| to_value(&object)))
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "the table of functions asks for a result")]
+fn get_host_by_name(call: &mut Call<'_, Host<'_>>, args: &[Value]) -> CallResult {
+    Ok(Value::string(call.host().resolve_host(&text_at(args, 0).to_str()).unwrap_or_default()))
+}
+
+/// Takes every `<no value>` out of an output, as Helm does with each file and each `tpl` text.
+pub(super) fn without_no_value(output: Vec<u8>) -> Vec<u8> {
+    const NO_VALUE: &[u8] = b"<no value>";
+    let mut kept = Vec::new();
+    let mut start = 0;
+    let mut position = 0;
+    while let Some(found) = output.get(position..).and_then(|rest| rest.iter().position(|byte| *byte == b'<')) {
+        position += found;
+        if output.get(position..).is_some_and(|rest| rest.starts_with(NO_VALUE)) {
+            kept.extend_from_slice(output.get(start..position).unwrap_or_default());
+            position += NO_VALUE.len();
+            start = position;
+        } else {
+            position += 1;
+        }
+    }
+    if start == 0 {
+        return output;
+    }
+    kept.extend_from_slice(output.get(start..).unwrap_or_default());
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_no_value;
+
+    #[test]
+    fn no_value_is_removed_wherever_it_stands() {
+        for (output, expected) in [
+            ("plain", "plain"),
+            ("a: <no value>\nb: <no value>", "a: \nb: "),
+            ("<no <no value>value>", "<no value>"),
+            ("a < b", "a < b"),
+            ("<no value>", ""),
+        ] {
+            assert_eq!(without_no_value(output.into()), expected.as_bytes(), "{output}");
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! TOML out and in.
+//!
+//! Counterpart: BurntSushi/toml 1.6.0, whose layout is kept: keys in byte order, plain keys before tables, nested tables indented by
+//! two spaces, a blank line before every top-level table. Errors of reading are worded by this project's own parser.
+//!
+//! **Invariant:** what is written reads back as the same document, but for nils, which TOML does not have.
+
+use std::fmt::Write;
+
+use toml::Value as Toml;
+
+use crate::value::{ElementType, IntType, List, MAX_DEPTH, Map, MapType, Text, Value, format_float};
+
+/// The TOML of a value.
+pub(super) fn to_toml(value: &Value) -> Result<String, String> {
+    let mut encoder = Encoder { out: String::new(), depth: 0 };
+    encoder.document(value)?;
+    Ok(encoder.out)
+}
+
+struct Encoder {
+    out: String,
+    depth: usize,
+}
+
+/// What a value is in TOML, as far as the layout depends on it.
+enum Shape {
+    Nil,
+    Plain,
+    Table(Map),
+    Tables(List),
+}
+
+fn shape(value: &Value) -> Result<Shape, String> {
+    Ok(match value {
+        Value::Nil => Shape::Nil,
+        Value::List(list) if list.is_nil() => Shape::Nil,
+        Value::List(list) => {
+            let mut all_tables = !list.is_empty();
+            for item in list.iter() {
+                match shape(item)? {
+                    Shape::Nil => return Err("toml: cannot encode array with nil element".to_owned()),
+                    Shape::Table(_) => {}
+                    Shape::Plain | Shape::Tables(_) => all_tables = false,
+                }
+            }
+            if all_tables { Shape::Tables(list.clone()) } else { Shape::Plain }
+        }
+        Value::Object(object) => match object.encoded().or_else(|| object.underlying()) {
+            Some(value) => shape(&value)?,
+            None => Shape::Plain,
+        },
+        _ => value.as_map().map_or(Shape::Plain, Shape::Table),
+    })
+}
+
+impl Encoder {
+    fn document(&mut self, value: &Value) -> Result<(), String> {
+        match shape(value)? {
+            Shape::Nil => Err("toml: cannot encode a nil value".to_owned()),
+            Shape::Table(map) => self.entries(&[], &map),
+            Shape::Tables(_) => Err("toml: top-level array of tables".to_owned()),
+            Shape::Plain => self.inline(value),
+        }
+    }
+
+    fn nested(&mut self, work: impl FnOnce(&mut Self) -> Result<(), String>) -> Result<(), String> {
+        self.depth += 1;
+        if self.depth > MAX_DEPTH {
+            return Err(format!("toml: nesting deeper than {MAX_DEPTH}"));
+        }
+        work(self)?;
+        self.depth -= 1;
+        Ok(())
+    }
+
+    /// The entries of a table: those that are no tables first.
+    fn entries(&mut self, path: &[String], map: &Map) -> Result<(), String> {
+        self.nested(|encoder| {
+            let mut tables = Vec::new();
+            for (key, value) in map.snapshot() {
+                let key = key.to_str().into_owned();
+                match shape(&value)? {
+                    Shape::Nil => {}
+                    Shape::Plain => {
+                        let _ = write!(encoder.out, "{}{} = ", "  ".repeat(path.len()), quoted_key(&key));
+                        encoder.inline(&value)?;
+                        encoder.out.push('\n');
+                    }
+                    table => tables.push((key, table)),
+                }
+            }
+            for (key, table) in tables {
+                let path = [path, &[key]].concat();
+                encoder.table(&path, &table)?;
+            }
+            Ok(())
+        })
+    }
+
+    fn table(&mut self, path: &[String], table: &Shape) -> Result<(), String> {
+        let indent = "  ".repeat(path.len().saturating_sub(1));
+        let name = path.iter().map(|key| quoted_key(key)).collect::<Vec<_>>().join(".");
+        match table {
+            Shape::Table(map) => {
+                if path.len() == 1 {
+                    self.separate();
+                }
+                let _ = writeln!(self.out, "{indent}[{name}]");
+                self.entries(path, map)
+            }
+            Shape::Tables(list) => {
+                for map in list.iter().filter_map(Value::as_map) {
+                    self.separate();
+                    let _ = writeln!(self.out, "{indent}[[{name}]]");
+                    self.entries(path, &map)?;
+                }
+                Ok(())
+            }
+            Shape::Nil | Shape::Plain => Ok(()),
+        }
+    }
+
+    fn separate(&mut self) {
+        if !self.out.is_empty() {
+            self.out.push('\n');
+        }
+    }
+
+    fn inline(&mut self, value: &Value) -> Result<(), String> {
+        match value {
+            Value::Bool(value) => self.out.push_str(if *value { "true" } else { "false" }),
+            Value::Int(IntType::Duration, _) => self.quoted(&value.to_text().to_str()),
+            Value::Int(_, value) => self.out.push_str(&value.to_string()),
+            Value::Uint(_, value) => self.out.push_str(&value.to_string()),
+            Value::Float(value) => self.out.push_str(&float(*value)),
+            Value::String(text) => self.quoted(&text.to_str()),
+            Value::Bytes(bytes) => {
+                let items: Vec<String> = bytes.iter().map(u8::to_string).collect();
+                let _ = write!(self.out, "[{}]", items.join(", "));
+            }
+            Value::List(list) => {
+                return self.nested(|encoder| {
+                    encoder.out.push('[');
+                    for (position, item) in list.iter().enumerate() {
+                        if position > 0 {
+                            encoder.out.push_str(", ");
+                        }
+                        encoder.inline(item)?;
+                    }
+                    encoder.out.push(']');
+                    Ok(())
+                });
+            }
+            Value::Map(map) => return self.inline_table(map),
+            Value::Object(object) => match object.encoded().or_else(|| object.underlying()) {
+                Some(value) => return self.nested(|encoder| encoder.inline(&value)),
+                None => self.quoted(&value.to_text().to_str()),
+            },
+            Value::Nil => return Err("toml: cannot encode array with nil element".to_owned()),
+        }
+        Ok(())
+    }
+
+    fn inline_table(&mut self, map: &Map) -> Result<(), String> {
+        self.nested(|encoder| {
+            let mut plain = Vec::new();
+            let mut tables = Vec::new();
+            for (key, value) in map.snapshot() {
+                match shape(&value)? {
+                    Shape::Nil => {}
+                    Shape::Plain => plain.push((key, value)),
+                    Shape::Table(_) | Shape::Tables(_) => tables.push((key, value)),
+                }
+            }
+            plain.append(&mut tables);
+            encoder.out.push('{');
+            for (position, (key, value)) in plain.iter().enumerate() {
+                if position > 0 {
+                    encoder.out.push_str(", ");
+                }
+                let _ = write!(encoder.out, "{} = ", quoted_key(&key.to_str()));
+                encoder.inline(value)?;
+            }
+            encoder.out.push('}');
+            Ok(())
+        })
+    }
+
+    fn quoted(&mut self, text: &str) {
+        let _ = write!(self.out, "\"{}\"", escaped(text));
+    }
+}
+
+fn float(value: f64) -> String {
+    if value.is_nan() {
+        return "nan".to_owned();
+    }
+    if value.is_infinite() {
+        return if value > 0.0 { "inf" } else { "-inf" }.to_owned();
+    }
+    let text = format_float(value, b'g', None);
+    if text.contains(['e', '.']) { text } else { format!("{text}.0") }
+}
+
+fn quoted_key(key: &str) -> String {
+    let bare = |letter: char| letter.is_ascii_alphanumeric() || letter == '_' || letter == '-';
+    if !key.is_empty() && key.chars().all(bare) { key.to_owned() } else { format!("\"{}\"", escaped(key)) }
+}
+
+fn escaped(text: &str) -> String {
+    text.chars().fold(String::new(), |mut out, letter| {
+        match letter {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\u{8}' => out.push_str("\\b"),
+            '\t' => out.push_str("\\t"),
+            '\n' => out.push_str("\\n"),
+            '\u{c}' => out.push_str("\\f"),
+            '\r' => out.push_str("\\r"),
+            '\0'..='\u{1f}' | '\u{7f}' => {
+                let _ = write!(out, "\\u{:04x}", u32::from(letter));
+            }
+            _ => out.push(letter),
+        }
+        out
+    })
+}
+
+/// The value of a TOML document: integers are `int64`, dates and times their text.
+pub(super) fn from_toml(text: &[u8]) -> Result<Value, String> {
+    let text = String::from_utf8_lossy(text);
+    let table: toml::Table = text.parse().map_err(|error: toml::de::Error| reading_error(&text, &error))?;
+    Ok(value_of(&Toml::Table(table)))
+}
+
+fn reading_error(text: &str, error: &toml::de::Error) -> String {
+    let offset = error.span().map_or(0, |span| span.start).min(text.len());
+    let line = text.as_bytes().iter().take(offset).filter(|byte| **byte == b'\n').count() + 1;
+    format!("toml: line {line}: {}", error.message())
+}
+
+fn value_of(toml: &Toml) -> Value {
+    match toml {
+        Toml::String(text) => Value::string(text),
+        Toml::Integer(value) => Value::int64(*value),
+        Toml::Float(value) => Value::Float(*value),
+        Toml::Boolean(value) => Value::Bool(*value),
+        Toml::Datetime(time) => Value::string(time.to_string()),
+        Toml::Array(items) => {
+            let all_tables = !items.is_empty() && items.iter().all(Toml::is_table);
+            let element_type = if all_tables { ElementType::Map } else { ElementType::Any };
+            Value::List(List::new(element_type, items.iter().map(value_of).collect()))
+        }
+        Toml::Table(table) => {
+            let entries = table.iter().map(|(key, value)| (Text::from(key), value_of(value))).collect();
+            Value::Map(Map::from_entries(MapType::Any, entries))
+        }
+    }
+}
