@@ -9,7 +9,9 @@ use k8s_openapi::api::core::v1::{Pod, Service};
 use kube::api::{Api, DeleteParams, ListParams};
 use serde_json::{Value, json};
 
+use crate::support::api_proxy::{ApiProxy, Lost};
 use crate::support::cluster::{Cluster, apply, wait_for, wait_gone};
+use crate::support::process::temporary_folder;
 
 const SOON: Duration = Duration::from_secs(30);
 
@@ -153,5 +155,33 @@ async fn requests_of_the_operators_user_are_counted() -> Result<()> {
     let requests = audit.requests(|touched| touched == namespace)?;
     assert_eq!(requests.to_string(), "get services 1, patch services 1");
     assert_eq!((requests.writes(), requests.reads()), (1, 1));
+    Ok(())
+}
+
+#[tokio::test]
+async fn proxy_passes_requests_until_its_cut() -> Result<()> {
+    let cluster = Cluster::shared().await?;
+    if cluster.plane().is_none() {
+        eprintln!("skipped: the proxy reads kubeconfigs of our own control plane only");
+        return Ok(());
+    }
+    for (lost, arrives) in [(Lost::Request, false), (Lost::Answer, true)] {
+        let namespace = cluster.namespace(&cluster.client().await?, "proxy").await?;
+        let folder = temporary_folder("rhumb-proxy-")?;
+        let proxy = ApiProxy::start(cluster.kubeconfig(), folder.path(), Some((2, lost))).await?;
+        let through = crate::support::cluster::client(proxy.kubeconfig()).await?;
+        apply(&through, &job(&namespace, None)).await?;
+        let jobs: Api<Job> = Api::namespaced(through.clone(), &namespace);
+        wait_for(&jobs, "once", SOON, "complete", |job| job_has(job, "Complete")).await?;
+
+        let second = deployment(&namespace, None);
+        tokio::select! {
+            answer = apply(&through, &second) => panic!("the proxy answered: {answer:?}"),
+            () = proxy.went_silent() => {}
+        }
+        let deployments: Api<Deployment> = Api::namespaced(cluster.client().await?, &namespace);
+        assert_eq!(deployments.get_opt("web").await?.is_some(), arrives, "{lost:?}");
+        assert_eq!(proxy.writes(), 2);
+    }
     Ok(())
 }

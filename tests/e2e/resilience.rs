@@ -1,12 +1,17 @@
 //! The operator goes and comes back: whatever it was doing, the release ends where its HelmRelease says.
 
 use anyhow::{Context as _, Result, ensure};
-use k8s_openapi::api::core::v1::{Secret, Service};
+use futures::{StreamExt as _, TryStreamExt as _};
+use k8s_openapi::api::core::v1::Secret;
 use kube::api::{Api, DeleteParams};
 use serde_json::json;
 
 use crate::scene::{SOON, Scene, hello_spec};
-use crate::support::cluster::{wait_for, wait_gone};
+use crate::support::api_proxy::{ApiProxy, Lost};
+use crate::support::cluster::{Cluster, wait_for, wait_gone};
+
+/// How many operators are killed side by side.
+const AT_A_TIME: usize = 4;
 
 /// Waits until the stored revision of the release `web` has this status.
 async fn revision_is(scene: &Scene, revision: u32, status: &str) -> Result<()> {
@@ -46,16 +51,37 @@ async fn killed_in_the_middle_of_an_install_it_converges_when_it_is_back() -> Re
     has_converged(&scene, "hello-1.0.0")
 }
 
-#[tokio::test]
-async fn killed_as_the_first_object_appears_it_converges_when_it_is_back() -> Result<()> {
-    let mut scene = Scene::start("kill-apply").await?;
+/// Kills the operator at a write of an install, starts it again, and sees that the release is installed. Without a cut it counts
+/// the writes.
+async fn install_with_kill(cut: Option<(usize, Lost)>) -> Result<usize> {
+    let mut scene = Scene::prepare("kill-write").await?;
+    let proxy = ApiProxy::start(scene.cluster.operator_kubeconfig(), scene.charts.path(), cut).await?;
     scene.apply_release("web", &hello_spec("1.0.0")).await?;
-    let services: Api<Service> = scene.services();
-    wait_for(&services, "web-hello", SOON, "applied", |_| true).await.with_context(|| scene.operator_log())?;
-    scene.kill_operator();
-    scene.start_operator().await?;
+    scene.start_operator_with(proxy.kubeconfig()).await?;
+    if cut.is_some() {
+        let silent = tokio::time::timeout(SOON, proxy.went_silent()).await;
+        silent.with_context(|| format!("the write did not come; {}", scene.operator_log()))?;
+        scene.kill_operator();
+        scene.start_operator().await?;
+    }
     scene.ready("web", "1.0.0").await?;
-    has_converged(&scene, "hello-1.0.0")
+    has_converged(&scene, "hello-1.0.0")?;
+    Ok(proxy.writes())
+}
+
+#[tokio::test]
+async fn killed_at_any_write_of_an_install_it_converges_when_it_is_back() -> Result<()> {
+    if Cluster::shared().await?.plane().is_none() {
+        eprintln!("skipped: the proxy reads kubeconfigs of our own control plane only");
+        return Ok(());
+    }
+    let writes = install_with_kill(None).await?;
+    let cuts = (1..=writes).flat_map(|number| [Lost::Request, Lost::Answer].map(|lost| (number, lost)));
+    futures::stream::iter(cuts)
+        .map(|cut| async move { install_with_kill(Some(cut)).await.with_context(|| format!("killed at {cut:?}")) })
+        .buffer_unordered(AT_A_TIME)
+        .try_for_each(|_| async { Ok(()) })
+        .await
 }
 
 #[tokio::test]

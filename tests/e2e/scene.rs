@@ -38,8 +38,15 @@ pub(crate) struct Scene {
 }
 
 impl Scene {
-    /// Prepares a namespace with a HelmRepository `charts` that has `hello` in versions 1.0.0 and 1.1.0, and starts the operator.
+    /// Prepares everything and starts the operator.
     pub(crate) async fn start(name: &str) -> Result<Self> {
+        let mut scene = Self::prepare(name).await?;
+        scene.start_operator().await?;
+        Ok(scene)
+    }
+
+    /// Prepares a namespace with a HelmRepository `charts` that has `hello` in versions 1.0.0 and 1.1.0.
+    pub(crate) async fn prepare(name: &str) -> Result<Self> {
         let cluster = Cluster::shared().await?;
         let client = cluster.client().await?;
         installed_crds(&client).await?;
@@ -50,8 +57,7 @@ impl Scene {
             helm.package(&hello(), version, charts.path())?;
         }
         let repository = ChartServer::start(charts.path())?;
-        let mut scene = Self { cluster, client, namespace, helm, charts, repository, operator: None };
-        scene.start_operator().await?;
+        let scene = Self { cluster, client, namespace, helm, charts, repository, operator: None };
         let url = scene.repository.url();
         scene.apply_source("HelmRepository", "charts", &json!({"url": url, "interval": "10m"})).await?;
         Ok(scene)
@@ -59,9 +65,14 @@ impl Scene {
 
     /// Starts the operator, again after [`Self::kill_operator`].
     pub(crate) async fn start_operator(&mut self) -> Result<()> {
+        self.start_operator_with(self.cluster.operator_kubeconfig()).await
+    }
+
+    /// Starts the operator with a kubeconfig of choice.
+    pub(crate) async fn start_operator_with(&mut self, kubeconfig: &Path) -> Result<()> {
         let options = OperatorOptions {
             program: PathBuf::from(env!("CARGO_BIN_EXE_rhumb")),
-            kubeconfig: self.cluster.operator_kubeconfig().to_owned(),
+            kubeconfig: kubeconfig.to_owned(),
             namespace: self.namespace.clone(),
             flags: vec!["--watch-all-namespaces=false".to_owned()],
         };

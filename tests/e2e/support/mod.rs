@@ -3,6 +3,7 @@
 //! Each of the three includes this module and uses a part of it.
 #![allow(dead_code, reason = "the tests, the demo and the benchmark use different parts")]
 
+pub(crate) mod api_proxy;
 pub(crate) mod audit;
 pub(crate) mod certificates;
 pub(crate) mod chart_server;
