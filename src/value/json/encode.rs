@@ -5,7 +5,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::{Error, MAX_DEPTH, float, valid_utf8};
+use super::{Error, MAX_DEPTH, float};
 use crate::value::{Object, Value};
 
 /// How JSON is laid out.
@@ -61,14 +61,13 @@ impl Encoder {
             Value::Int(_, value) => self.out.push_str(&value.to_string()),
             Value::Uint(_, value) => self.out.push_str(&value.to_string()),
             Value::Float(value) => self.out.push_str(&float(*value)?),
-            Value::String(text) => self.string(&valid_utf8(text.as_bytes())),
-            Value::Bytes(bytes) => self.string(&STANDARD.encode(bytes)),
+            Value::String(text) => self.string(text.as_bytes()),
+            Value::Bytes(bytes) => self.string(STANDARD.encode(bytes).as_bytes()),
             Value::List(list) if list.is_nil() => self.out.push_str("null"),
             Value::List(list) => self.array(list.iter(), Self::value)?,
             Value::Map(map) => {
                 let entries = map.snapshot();
-                let entries = entries.iter().map(|(key, value)| (valid_utf8(key.as_bytes()), value));
-                self.object(entries, Self::value)?;
+                self.object(entries.iter().map(|(key, value)| (key, value)), Self::value)?;
             }
             Value::Object(object) => self.go_object(object.as_ref())?,
         }
@@ -92,7 +91,7 @@ impl Encoder {
                 Some(value) if number.is_f64() => self.out.push_str(&float(value)?),
                 _ => self.out.push_str(&number.to_string()),
             },
-            serde_json::Value::String(text) => self.string(text),
+            serde_json::Value::String(text) => self.string(text.as_bytes()),
             serde_json::Value::Array(items) => self.array(items.iter(), Self::json)?,
             serde_json::Value::Object(entries) => {
                 self.object(entries.iter(), Self::json)?;
@@ -130,7 +129,7 @@ impl Encoder {
         })
     }
 
-    fn object<K: AsRef<str>, T>(
+    fn object<K: AsRef<[u8]>, T>(
         &mut self,
         entries: impl Iterator<Item = (K, T)>,
         mut write: impl FnMut(&mut Self, T) -> Result<(), Error>,
@@ -171,8 +170,17 @@ impl Encoder {
         }
     }
 
-    fn string(&mut self, text: &str) {
+    /// Writes a string; bytes that are not UTF-8 become escapes of U+FFFD, which stays as it is elsewhere.
+    fn string(&mut self, bytes: &[u8]) {
         self.out.push('"');
+        for chunk in bytes.utf8_chunks() {
+            self.stretch(chunk.valid());
+            self.out.extend(std::iter::repeat_n("\\ufffd", chunk.invalid().len()));
+        }
+        self.out.push('"');
+    }
+
+    fn stretch(&mut self, text: &str) {
         let mut written = 0;
         for (at, byte) in text.bytes().enumerate() {
             let escape: &str = match byte {
@@ -202,7 +210,6 @@ impl Encoder {
             written = at + if byte == 0xE2 { 3 } else { 1 };
         }
         self.out.push_str(text.get(written..).unwrap_or_default());
-        self.out.push('"');
     }
 }
 
