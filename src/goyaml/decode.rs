@@ -19,7 +19,7 @@ use super::number::short_float;
 use super::parse::MAX_DEPTH;
 use super::resolve::{Resolved, resolve, resolve_tagged};
 use super::style::Dialect;
-use crate::value::json;
+use crate::value::{json, quote};
 
 /// From here on the share of nodes that may come from aliases shrinks (go-yaml v2.4).
 const ALIAS_RATIO_LOW: usize = 400_000;
@@ -182,7 +182,7 @@ impl<'d, 'a> Decoder<'d, 'a> {
             let line = self.document.nodes.get(value).map_or(0, |node| node.line);
             let value = self.node(value)?;
             if self.strict && !entries.seen.insert((kind, key.clone())) {
-                let key = if kind == b's' { go_syntax::quote(&key) } else { key };
+                let key = if kind == b's' { quote(&key) } else { key };
                 self.duplicates.push(format!("line {}: key {key} already set in map", line + 1));
                 continue;
             }

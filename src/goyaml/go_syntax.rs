@@ -6,6 +6,7 @@ use super::node::{Document, NodeId, NodeKind};
 use super::number;
 use super::resolve::{Resolved, resolve};
 use super::style::Dialect;
+use crate::value::quote;
 
 /// After so many bytes nothing more is written.
 const MAX_LENGTH: usize = 4096;
@@ -72,26 +73,4 @@ fn scalar(text: &str, resolved: Resolved) -> String {
         Resolved::Float(value) => number::float(value),
         Resolved::Timestamp | Resolved::String => quote(text),
     }
-}
-
-/// A Go string literal; letters beyond ASCII stay.
-pub(super) fn quote(text: &str) -> String {
-    let mut quoted = String::with_capacity(text.len() + 2);
-    quoted.push('"');
-    for character in text.chars() {
-        match character {
-            '"' | '\\' => quoted.extend(['\\', character]),
-            '\n' => quoted.push_str("\\n"),
-            '\t' => quoted.push_str("\\t"),
-            '\r' => quoted.push_str("\\r"),
-            '\u{0}'..='\u{1F}' | '\u{7F}' => quoted.extend(['\\', 'x', nibble(character, 4), nibble(character, 0)]),
-            _ => quoted.push(character),
-        }
-    }
-    quoted.push('"');
-    quoted
-}
-
-fn nibble(character: char, shift: u32) -> char {
-    char::from_digit(u32::from(character) >> shift & 0xF, 16).unwrap_or('0')
 }

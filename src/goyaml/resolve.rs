@@ -86,8 +86,19 @@ fn resolve_dot(text: &str) -> Resolved {
     match text {
         ".nan" | ".NaN" | ".NAN" => Resolved::Float(f64::NAN),
         ".inf" | ".Inf" | ".INF" => Resolved::Float(f64::INFINITY),
+        // Go's own parser is asked here, which has underscores between digits.
+        _ if text.contains('_') => {
+            let stripped = if has_go_underscores(text.as_bytes()) { parse_float(&text.replace('_', "")) } else { None };
+            stripped.map_or(Resolved::String, Resolved::Float)
+        }
         _ => parse_float(text).map_or(Resolved::String, Resolved::Float),
     }
+}
+
+/// Whether every underscore has a digit on either side.
+fn has_go_underscores(text: &[u8]) -> bool {
+    let digit = |at: usize| text.get(at).is_some_and(u8::is_ascii_digit);
+    text.iter().enumerate().all(|(at, byte)| *byte != b'_' || (at > 0 && digit(at - 1) && digit(at + 1)))
 }
 
 fn resolve_number(text: &str, dialect: Dialect, timestamps: bool) -> Resolved {

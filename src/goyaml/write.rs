@@ -15,7 +15,7 @@ use super::error::Error;
 use super::number;
 use super::order;
 use super::style::Dialect;
-use crate::value::{ElementType, Map, Object, Text, Value, json};
+use crate::value::{ElementType, IntType, Map, Object, Text, Value, json, print};
 
 /// How many bytes of base64 go-yaml puts on a line.
 const BASE64_LINE: usize = 70;
@@ -85,6 +85,7 @@ pub(super) fn value_item(value: &Value, depth: usize) -> Result<Item<'static>, E
     Ok(match value {
         Value::Nil => Item::Plain(Cow::Borrowed("null")),
         Value::Bool(value) => bool_item(*value),
+        Value::Int(IntType::Duration, value) => Item::Text(Cow::Owned(print::duration_text(*value))),
         Value::Int(_, value) => Item::Plain(Cow::Owned(value.to_string())),
         Value::Uint(_, value) => Item::Plain(Cow::Owned(value.to_string())),
         Value::Float(value) => Item::Plain(Cow::Owned(number::float(*value))),

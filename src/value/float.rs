@@ -1,4 +1,4 @@
-//! Floats as text: `strconv.FormatFloat` for 64 bits (Go 1.26).
+//! Floats as text: `strconv.FormatFloat` for 64 bits, and the shortest general form for 32 (Go 1.26).
 //!
 //! **Invariant:** without a precision, the digits are the fewest that read back as the same number.
 
@@ -27,12 +27,53 @@ pub fn append_float(out: &mut Vec<u8>, value: f64, format: u8, precision: Option
     }
 }
 
-fn append_plain(out: &mut Vec<u8>, value: f64, precision: Option<usize>) {
-    let text = match precision {
-        Some(precision) => format!("{value:.precision$}"),
-        None => format!("{value}"),
+/// A float of 32 bits by format `g` with the fewest digits that identify it among those.
+pub fn format_float32(value: f32) -> String {
+    if !value.is_finite() {
+        return format_float(f64::from(value), b'g', None);
+    }
+    let text = format!("{value:e}");
+    let closest = match digits_in_mantissa(&text) {
+        digits @ 7.. => format!("{value:.*e}", digits - 1),
+        _ => text.clone(),
     };
-    out.extend_from_slice(text.as_bytes());
+    let text = if closest.parse() == Ok(value) { closest } else { text };
+    let mut out = Vec::new();
+    if (-4..6).contains(&exponent_of(&text)) {
+        append_digits(&mut out, &text);
+    } else {
+        append_scientific(&mut out, &text, b'e');
+    }
+    String::from_utf8(out).unwrap_or_default()
+}
+
+fn append_plain(out: &mut Vec<u8>, value: f64, precision: Option<usize>) {
+    match precision {
+        Some(precision) => out.extend_from_slice(format!("{value:.precision$}").as_bytes()),
+        None => append_digits(out, &scientific(value, None)),
+    }
+}
+
+/// Appends the digits of an exponent form without the exponent.
+fn append_digits(out: &mut Vec<u8>, text: &str) {
+    let (mantissa, _) = text.split_once('e').unwrap_or((text, ""));
+    let exponent = exponent_of(text);
+    let (sign, mantissa) = mantissa.strip_prefix('-').map_or(("", mantissa), |rest| ("-", rest));
+    out.extend_from_slice(sign.as_bytes());
+    let digits: Vec<u8> = mantissa.bytes().filter(u8::is_ascii_digit).collect();
+    let Ok(whole) = usize::try_from(exponent + 1) else {
+        out.extend_from_slice(b"0.");
+        out.extend(std::iter::repeat_n(b'0', usize::try_from(-exponent - 1).unwrap_or(0)));
+        out.extend_from_slice(&digits);
+        return;
+    };
+    let (before, after) = digits.split_at(whole.min(digits.len()));
+    out.extend_from_slice(if before.is_empty() { b"0" } else { before });
+    out.extend(std::iter::repeat_n(b'0', whole.saturating_sub(digits.len())));
+    if whole == 0 || !after.is_empty() {
+        out.push(b'.');
+        out.extend_from_slice(after);
+    }
 }
 
 fn append_general(out: &mut Vec<u8>, value: f64, format: u8, precision: Option<usize>) {
@@ -58,8 +99,24 @@ fn append_general(out: &mut Vec<u8>, value: f64, format: u8, precision: Option<u
 fn scientific(value: f64, precision: Option<usize>) -> String {
     match precision {
         Some(precision) => format!("{value:.precision$e}"),
-        None => format!("{value:e}"),
+        None => shortest(value),
     }
+}
+
+/// The fewest digits, in exponent form. Where two texts are as short and as close, Rust takes the greater one and Go the even one.
+fn shortest(value: f64) -> String {
+    let text = format!("{value:e}");
+    let digits = digits_in_mantissa(&text);
+    // Fewer digits are exact, or have no neighbour that reads back as the same number.
+    if digits < 15 {
+        return text;
+    }
+    let closest = format!("{value:.*e}", digits - 1);
+    if closest.parse() == Ok(value) { closest } else { text }
+}
+
+fn digits_in_mantissa(text: &str) -> usize {
+    text.bytes().take_while(|byte| *byte != b'e').filter(u8::is_ascii_digit).count()
 }
 
 fn exponent_of(text: &str) -> i64 {
@@ -114,6 +171,10 @@ mod tests {
             (0.00001, "1e-05"),
             (-2.5, "-2.5"),
             (1e100, "1e+100"),
+            (123_456.5, "123456.5"),
+            (0.00012, "0.00012"),
+            (946_524_323_893_044.25, "9.465243238930442e+14"),
+            (1_959_714_431_629_732.25, "1.9597144316297322e+15"),
             (f64::NAN, "NaN"),
             (f64::NEG_INFINITY, "-Inf"),
         ] {
@@ -122,11 +183,34 @@ mod tests {
     }
 
     #[test]
+    fn plain_form_has_no_exponent_however_large() {
+        for (value, expected) in [
+            (1e21, "1000000000000000000000"),
+            (0.0, "0"),
+            (-0.0, "-0"),
+            (1.5e-7, "0.00000015"),
+            (9_223_372_036_854_775_807.0, "9223372036854776000"),
+            (946_524_323_893_044.25, "946524323893044.2"),
+            (-12.5, "-12.5"),
+        ] {
+            assert_eq!(format_float(value, b'f', None), expected);
+        }
+    }
+
+    #[test]
+    fn floats_of_32_bits_have_their_own_shortest_digits() {
+        assert_eq!(format_float32(0.1), "0.1");
+        assert_eq!(format_float32(16_777_216.0), "1.6777216e+07");
+        assert_eq!(format_float32(1.5), "1.5");
+        assert_eq!(format_float32(f32::INFINITY), "+Inf");
+    }
+
+    #[test]
     fn precision_counts_significant_digits_in_g() {
         assert_eq!(format_float(1234.5678, b'g', Some(6)), "1234.57");
         assert_eq!(format_float(1_234_567.0, b'g', Some(3)), "1.23e+06");
         assert_eq!(format_float(100.0, b'g', Some(5)), "100");
-        assert_eq!(format_float(1e6, b'g', Some(8)), "1e+06");
+        assert_eq!(format_float(1e6, b'g', Some(8)), "1000000");
         assert_eq!(format_float(0.5, b'f', Some(0)), "0");
         assert_eq!(format_float(1.0, b'e', Some(2)), "1.00e+00");
     }

@@ -20,7 +20,7 @@ mod quote;
 mod signature;
 mod text;
 
-pub use float::{append_float, format_float};
+pub use float::{append_float, format_float, format_float32};
 pub use list::{ElementType, List};
 pub use map::{Map, MapType};
 pub use object::{BoundCall, Method, Object};

@@ -5,6 +5,9 @@
 use super::Scanner;
 use crate::goyaml::error::ReadError;
 
+/// How many bytes the scanner may look ahead.
+const MAX_LOOKAHEAD: usize = 10;
+
 /// A line and a column, both counted from zero.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Mark {
@@ -128,11 +131,11 @@ impl<'a> Scanner<'a> {
 
     /// An error at this place.
     pub(super) fn error(&self, problem: impl Into<std::borrow::Cow<'static, str>>) -> ReadError {
-        ReadError::scanner(self.mark.line, problem)
-    }
-
-    /// An error because the text has ended too early.
-    pub(super) fn end_error(&self, problem: &'static str) -> ReadError {
-        self.fault.map_or_else(|| self.error(problem), ReadError::input)
+        // go-yaml reads ahead by as much as the longest escape, and so comes upon a fault first.
+        let at_end = self.pos + MAX_LOOKAHEAD >= self.bytes.len();
+        match self.fault.filter(|_| at_end) {
+            Some(fault) => ReadError::input(fault),
+            None => ReadError::scanner(self.mark.line, problem),
+        }
     }
 }

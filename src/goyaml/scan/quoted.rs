@@ -48,7 +48,7 @@ impl<'a> Scanner<'a> {
                 return Err(self.error("found unexpected document indicator"));
             }
             if self.byte(0) == 0 {
-                return Err(self.end_error("found unexpected end of stream"));
+                return Err(self.error("found unexpected end of stream"));
             }
             let escaped_break = self.quoted_stretch(quote, single, &mut text)?;
             if !escaped_break && self.byte(0) == quote {

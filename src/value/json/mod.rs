@@ -10,6 +10,8 @@ mod encode;
 
 use std::borrow::Cow;
 
+use super::format_float;
+
 pub use decode::{Target, parse, parse_into};
 pub use encode::{Format, encode, encode_json};
 
@@ -46,10 +48,10 @@ pub fn float(value: f64) -> Result<String, Error> {
     }
     let size = value.abs();
     if size != 0.0 && !(1e-6..1e21).contains(&size) {
-        let text = format!("{value:e}");
-        return Ok(if text.contains("e-") { text } else { text.replace('e', "e+") });
+        // Go takes the zero out of an exponent of one digit.
+        return Ok(format_float(value, b'e', None).replace("e-0", "e-"));
     }
-    Ok(value.to_string())
+    Ok(format_float(value, b'f', None))
 }
 
 /// The number that Go's text for a `float64` reads as: an integer where the text has neither point nor exponent and fits 64 bits.
