@@ -2,7 +2,8 @@
 //!
 //! Counterpart: `pkg/chart/common/util/jsonschema.go` of Helm 4.3.1 over santhosh-tekuri/jsonschema v6; messages are worded as the latter
 //! words them, in the order of keys where Go's is random. Drafts 4 to 2020-12. Unlike Helm, references to files and to other hosts are
-//! refused, for a schema comes from outside; a `urn:` admits everything, as in Helm.
+//! refused, for a schema comes from outside; a `urn:` admits everything, as in Helm. Texts behind `is not valid <format>:` and of schemas
+//! that cannot be compiled are the Rust library's; it also tells the place of `propertyNames` and `items: false` less exactly.
 //!
 //! **Invariant:** nothing is loaded from disk or network.
 
@@ -221,12 +222,37 @@ fn count(number: usize) -> String {
     group_thousands(&number.to_string())
 }
 
+/// A number as an English printer gives it: thousands set apart, powers of ten from a million up and below a ten-thousandth.
 fn localized(number: &Number) -> String {
-    let text = number.as_f64().unwrap_or_default().to_string();
+    let float = number.as_f64().unwrap_or_default();
+    let scientific = format!("{float:e}");
+    let Some((digits, exponent)) = scientific.split_once('e') else { return scientific };
+    if !(-4..6).contains(&exponent.parse().unwrap_or(0)) {
+        return format!("{digits}×10{}", superscript(exponent));
+    }
+    let text = float.to_string();
     match text.split_once('.') {
         Some((whole, fraction)) => format!("{}.{fraction}", group_thousands(whole)),
         None => group_thousands(&text),
     }
+}
+
+/// An exponent of two digits at least, in raised letters.
+fn superscript(exponent: &str) -> String {
+    let (sign, digits) = exponent.strip_prefix('-').map_or(("", exponent), |digits| ("⁻", digits));
+    let raise = |digit| match digit {
+        '1' => '¹',
+        '2' => '²',
+        '3' => '³',
+        '4' => '⁴',
+        '5' => '⁵',
+        '6' => '⁶',
+        '7' => '⁷',
+        '8' => '⁸',
+        '9' => '⁹',
+        _ => '⁰',
+    };
+    format!("{sign}{}", format!("{digits:0>2}").chars().map(raise).collect::<String>())
 }
 
 fn group_thousands(digits: &str) -> String {

@@ -4,9 +4,11 @@
 
 use serde_json::Value as Json;
 
+use crate::goyaml;
+
 /// The first document of a text, as JSON. The error is worded as sigs.k8s.io/yaml words it.
 pub(super) fn decode(text: &str) -> Result<Json, String> {
-    serde_json::from_str(text).map_err(|error| format!("error converting YAML to JSON: yaml: {error}"))
+    goyaml::from_str(text).map_err(|error| error.to_string())
 }
 
 /// What Go's JSON decoder calls the kind of a document.

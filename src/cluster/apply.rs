@@ -5,9 +5,16 @@
 //!
 //! **Invariant:** never changes the objects it is given; labels and annotations are put on the copies that are sent.
 
+use futures::{StreamExt as _, stream};
+use kube::api::{Patch, PatchParams, ValidationDirective};
 use serde_json::Value;
 
-use super::{Cluster, Error, Failure, ObjectReference, ReleaseKey};
+use super::objects::{Prepared, foreign};
+use super::request::{Answer, path};
+use super::{Cluster, Error, Failure, FieldConflict, ObjectReference, Operation, ReleaseKey};
+
+/// How many objects of one kind are applied at a time.
+const MAX_CONCURRENT: usize = 8;
 
 /// The release that objects belong to, for the marks that are put on them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,8 +54,8 @@ pub struct ApplyOptions {
     pub server_side: bool,
     /// The objects of the revision before, which a client-side patch takes removed fields from.
     pub previous: Vec<Value>,
-    /// Delete and create again where a field cannot change (`force` of an upgrade).
-    pub recreate: bool,
+    /// Replace objects as a whole (`force` of an upgrade); only where `server_side` is off, as with Helm.
+    pub replace: bool,
 }
 
 impl ApplyOptions {
@@ -62,7 +69,7 @@ impl ApplyOptions {
             force: true,
             server_side: true,
             previous: Vec::new(),
-            recreate: false,
+            replace: false,
         }
     }
 }
@@ -85,8 +92,8 @@ pub struct Applied {
     pub object: ObjectReference,
     /// What happened to it.
     pub outcome: Outcome,
-    /// Managers that fields were taken from by force, where the server said so.
-    pub taken_from: Vec<String>,
+    /// Fields that were taken from other managers by force.
+    pub taken: Vec<FieldConflict>,
 }
 
 /// What an apply did, also where it failed half-way.
@@ -94,7 +101,7 @@ pub struct Applied {
 pub struct ApplyReport {
     /// Objects that were applied, in order.
     pub applied: Vec<Applied>,
-    /// Objects that were not. Kinds after the first failure are not tried.
+    /// Objects that were not. The others are tried all the same, as Helm 4 does.
     pub failures: Vec<Failure>,
 }
 
@@ -122,7 +129,123 @@ impl Cluster {
     /// Objects that are no objects, kinds that the server does not serve and objects that belong to others are found before anything is
     /// written. Refusals by the server are in the report.
     pub async fn apply(&self, objects: &[Value], options: &ApplyOptions) -> Result<ApplyReport, Error> {
-        let _ = (objects, options);
-        Err(Error::Cancelled)
+        let prepared = self.prepare(objects, &options.origin, options.mark).await?;
+        let prepared: Vec<&Prepared> = prepared.iter().collect();
+        if options.ownership == Ownership::Check {
+            self.check_ownership(&prepared, &options.origin).await?;
+        }
+        let previous = if options.server_side {
+            Vec::new()
+        } else {
+            self.prepare(&options.previous, &options.origin, options.mark).await?
+        };
+        self.apply_prepared(&prepared, &previous, options).await
+    }
+
+    pub(super) async fn apply_prepared(
+        &self,
+        prepared: &[&Prepared],
+        previous: &[Prepared],
+        options: &ApplyOptions,
+    ) -> Result<ApplyReport, Error> {
+        let mut report = ApplyReport::default();
+        for batch in prepared.chunk_by(|one, next| one.reference.kind == next.reference.kind) {
+            let requests = batch.iter().map(|object| self.apply_one(object, previous, options));
+            let outcomes: Vec<_> = stream::iter(requests).buffered(MAX_CONCURRENT).collect().await;
+            for outcome in outcomes {
+                match outcome {
+                    Ok(applied) => report.applied.push(applied),
+                    Err(failure) => report.failures.push(failure),
+                }
+            }
+        }
+        Ok(report)
+    }
+
+    async fn apply_one(
+        &self,
+        prepared: &Prepared,
+        previous: &[Prepared],
+        options: &ApplyOptions,
+    ) -> Result<Applied, Failure> {
+        if options.mark {
+            // The store is to follow the object from its first version on; the answer does not wait for that.
+            self.watches().begin(&prepared.kind);
+        }
+        let before = self.watches().get(&options.origin.release, &prepared.reference);
+        let (answer, taken) = if options.server_side {
+            self.patch(prepared, options).await?
+        } else {
+            (self.merge(prepared, previous, options).await?, Vec::new())
+        };
+        let text = |pointer: &str| answer.body.pointer(pointer).and_then(Value::as_str);
+        let version = (text("/metadata/uid"), text("/metadata/resourceVersion"));
+        let unchanged = before.is_some_and(|it| (Some(&*it.uid), Some(&*it.resource_version)) == version);
+        let outcome = match (answer.created, unchanged) {
+            (true, _) => Outcome::Created,
+            (false, true) => Outcome::Unchanged,
+            (false, false) => Outcome::Changed,
+        };
+        if options.mark {
+            self.watches().store().written(answer.body);
+        }
+        Ok(Applied { object: prepared.reference.clone(), outcome, taken })
+    }
+
+    /// Applies without force first, so that the server tells whose fields are taken; only a conflict costs the second request.
+    async fn patch(
+        &self,
+        prepared: &Prepared,
+        options: &ApplyOptions,
+    ) -> Result<(Answer, Vec<FieldConflict>), Failure> {
+        match self.patch_once(prepared, options, false, false).await {
+            Err(failure) if options.force && failure.code == 409 => {
+                let taken = failure.conflicts;
+                Ok((self.patch_once(prepared, options, true, false).await?, taken))
+            }
+            outcome => Ok((outcome?, Vec::new())),
+        }
+    }
+
+    /// One server-side apply.
+    pub(super) async fn patch_once(
+        &self,
+        prepared: &Prepared,
+        options: &ApplyOptions,
+        force: bool,
+        dry_run: bool,
+    ) -> Result<Answer, Failure> {
+        let params = PatchParams {
+            dry_run,
+            force,
+            field_manager: Some(self.shared.field_manager.clone()),
+            field_validation: Some(if options.strict {
+                ValidationDirective::Strict
+            } else {
+                ValidationDirective::Ignore
+            }),
+        };
+        let reference = &prepared.reference;
+        let operation = if dry_run { Operation::DryRun } else { Operation::Patch };
+        let request = path(&prepared.kind, reference.namespace.as_deref()).patch(
+            &reference.name,
+            &params,
+            &Patch::Apply(&prepared.object),
+        );
+        self.send(operation, reference, request).await
+    }
+
+    /// Refuses objects that exist and carry another release's marks or none. Objects that the store has are ours by their labels.
+    async fn check_ownership(&self, prepared: &[&Prepared], origin: &Origin) -> Result<(), Error> {
+        let unknown = prepared.iter().filter(|it| self.watches().get(&origin.release, &it.reference).is_none());
+        let reads = unknown.map(|it| async move { (*it, self.read(&it.kind, &it.reference).await) });
+        let mut reads = stream::iter(reads).buffered(MAX_CONCURRENT);
+        while let Some((object, read)) = reads.next().await {
+            let live = read.map_err(|failure| Error::Requests(vec![failure]))?;
+            if let Some(message) = live.and_then(|live| foreign(&live, origin)) {
+                return Err(Error::Ownership { object: object.reference.clone(), message });
+            }
+        }
+        Ok(())
     }
 }

@@ -1,22 +1,26 @@
 //! Which kinds the API server serves, asked once and kept for all releases.
 //!
 //! Two requests (aggregated discovery, Kubernetes 1.27 and later) fill the cache. It is read again when a CustomResourceDefinition has
-//! changed and somebody needs a kind or the capabilities, or when a kind is missing, then at most once every few seconds.
+//! changed and somebody needs the capabilities, or when a kind is missing, then at most once every few seconds.
 //!
-//! **Invariant:** never asks the server about a kind that the cache knows, unless a definition has changed.
+//! **Invariant:** never asks the server about a kind that the cache knows.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use kube::Client;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::api::PartialObjectMeta;
 use kube::core::discovery::v2::{APIGroupDiscoveryList, APIResourceDiscovery};
 use kube::core::{ApiResource, GroupVersion, GroupVersionKind};
+use kube::{Api, Client};
+use kube_runtime::watcher;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::Error;
+use super::watch::{AbortOnDrop, Health, spawn_watch};
 
 /// How often a missing kind may cause the cache to be read again.
 const MISS_INTERVAL: Duration = Duration::from_secs(5);
@@ -75,17 +79,33 @@ impl Discovery {
 
     /// The kind, or none where the server does not serve it even after reading again.
     pub async fn resolve(&self, gvk: &GroupVersionKind) -> Result<Option<Arc<ResourceKind>>, Error> {
-        let snapshot = self.fresh().await?;
-        if let Some(kind) = snapshot.kinds.get(gvk) {
+        let seen = match self.current() {
+            Some(snapshot) => snapshot,
+            None => self.fresh().await?,
+        };
+        if let Some(kind) = seen.kinds.get(gvk) {
             return Ok(Some(kind.clone()));
         }
-        let snapshot = self.refresh(&snapshot, MISS_INTERVAL).await?;
+        let interval = if self.inner.stale.load(Ordering::Acquire) { Duration::ZERO } else { MISS_INTERVAL };
+        let snapshot = self.refresh(&seen, interval).await?;
         Ok(snapshot.kinds.get(gvk).cloned())
     }
 
     /// The server's version and everything it serves.
     pub async fn capabilities(&self) -> Result<ApiVersions, Error> {
         Ok(self.fresh().await?.versions.clone())
+    }
+
+    /// Watches definitions, so that the cache follows them. Metadata is enough: any change may be one of what is served.
+    pub(super) fn follow(&self) -> AbortOnDrop {
+        let client = self.inner.client.clone();
+        let discovery = self.clone();
+        let api: Api<PartialObjectMeta<CustomResourceDefinition>> = Api::all(client);
+        let (health, _) = tokio::sync::watch::channel(Health::Starting);
+        spawn_watch(api, watcher::Config::default(), health, move |event| match event {
+            watcher::Event::Apply(_) | watcher::Event::Delete(_) | watcher::Event::Init => discovery.invalidate(),
+            watcher::Event::InitApply(_) | watcher::Event::InitDone => {}
+        })
     }
 
     /// Says that what is served has changed; the next question reads it again.

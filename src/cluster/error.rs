@@ -48,6 +48,15 @@ impl fmt::Display for Operation {
     }
 }
 
+/// A field that another manager owns.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldConflict {
+    /// The manager, such as `kubectl-edit`.
+    pub manager: String,
+    /// The field, such as `.spec.replicas`.
+    pub field: String,
+}
+
 /// One request that the API server refused or never answered.
 #[derive(Clone, Debug)]
 pub struct Failure {
@@ -63,6 +72,8 @@ pub struct Failure {
     pub message: String,
     /// Fields that the server named, such as `spec.selector`.
     pub fields: Vec<String>,
+    /// Fields that other managers own, where that is why an apply was refused.
+    pub conflicts: Vec<FieldConflict>,
 }
 
 impl Failure {
@@ -74,21 +85,17 @@ impl Failure {
     /// Whether trying again can help.
     pub fn class(&self) -> Class {
         match self.code {
-            // Forbidden covers exhausted quotas as well, yet both wait for somebody's decision.
-            400 | 401 | 403 | 404 | 405 | 406 | 413 | 415 | 422 | 501 => {
-                if self.is_webhook_unreachable() {
-                    Class::Transient
-                } else {
-                    Class::Terminal
-                }
-            }
+            400 | 403 | 405 | 406 | 413 | 415 | 422 | 501 if !self.passes_by_itself() => Class::Terminal,
+            // A namespace or kind that is not there may come; a token may be renewed.
             _ => Class::Transient,
         }
     }
 
-    /// A namespace in the making and a webhook that does not answer also come as client errors.
-    fn is_webhook_unreachable(&self) -> bool {
-        self.message.contains("failed calling webhook") || self.message.contains("failed to call webhook")
+    /// A namespace on its way out, a full quota and a webhook that does not answer also come as client errors.
+    fn passes_by_itself(&self) -> bool {
+        ["failed calling webhook", "failed to call webhook", "being terminated", "exceeded quota"]
+            .iter()
+            .any(|mark| self.message.contains(mark))
     }
 }
 

@@ -5,14 +5,30 @@
 //!
 //! **Invariant:** never keeps managed fields, Secret values or long texts; digests stand for them.
 
+use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use kube::Client;
+use kube::core::{DynamicObject, GroupVersionKind};
+use kube::discovery::Scope;
+use kube::{Api, Client};
+use kube_runtime::watcher;
 use serde_json::Value;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
-use super::{ObjectReference, WatchScope};
+use super::store::Store;
+use super::watch::{AbortOnDrop, Health, settled, spawn_watch};
+use super::{ObjectReference, ResourceKind, WatchScope};
+
+/// The labels that say which HelmRelease an object belongs to, as Flux names them.
+pub mod label {
+    /// The HelmRelease's name.
+    pub const NAME: &str = "helm.toolkit.fluxcd.io/name";
+    /// The HelmRelease's namespace.
+    pub const NAMESPACE: &str = "helm.toolkit.fluxcd.io/namespace";
+    pub(in crate::cluster) const NAME_POINTER: &str = "/metadata/labels/helm.toolkit.fluxcd.io~1name";
+    pub(in crate::cluster) const NAMESPACE_POINTER: &str = "/metadata/labels/helm.toolkit.fluxcd.io~1namespace";
+}
 
 /// The HelmRelease that objects belong to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -56,8 +72,10 @@ pub struct LiveObject {
     pub uid: String,
     /// The version of this copy.
     pub resource_version: String,
+    /// A digest of everything but status and bookkeeping.
+    pub(super) content: u64,
     /// The object in JSON, compacted.
-    json: Arc<str>,
+    pub(super) json: Arc<str>,
 }
 
 impl LiveObject {
@@ -70,13 +88,13 @@ impl LiveObject {
 /// Holds back touches of one release while an action works on it; touches by others are told when it is dropped.
 #[must_use = "touches are held back only while the guard lives"]
 pub struct ActionGuard {
-    watches: Watches,
+    store: Arc<Store>,
     release: ReleaseKey,
 }
 
 impl Drop for ActionGuard {
     fn drop(&mut self) {
-        let _ = (&self.watches, &self.release);
+        self.store.release(&self.release);
     }
 }
 
@@ -87,35 +105,118 @@ pub struct Watches {
 }
 
 struct Inner {
-    _client: Client,
-    _scope: WatchScope,
+    client: Client,
+    scope: WatchScope,
+    store: Arc<Store>,
+    running: Mutex<HashMap<GroupVersionKind, Running>>,
+}
+
+struct Running {
+    health: watch::Receiver<Health>,
+    _task: AbortOnDrop,
 }
 
 impl Watches {
-    pub(super) fn new(client: Client, scope: WatchScope) -> Self {
-        Self { inner: Arc::new(Inner { _client: client, _scope: scope }) }
+    pub(super) fn new(client: Client, scope: WatchScope, manager: &str) -> Self {
+        let store = Arc::new(Store::new(manager));
+        Self { inner: Arc::new(Inner { client, scope, store, running: Mutex::default() }) }
     }
 
     /// Tells of owned objects that others touch, from now on.
     pub fn touches(&self) -> mpsc::UnboundedReceiver<Touch> {
-        let _ = &self.inner;
-        mpsc::unbounded_channel().1
+        self.inner.store.subscribe()
     }
 
     /// Holds back touches of a release while an action works on it.
     pub fn hold(&self, release: &ReleaseKey) -> ActionGuard {
-        ActionGuard { watches: self.clone(), release: release.clone() }
+        self.inner.store.hold(release);
+        ActionGuard { store: self.inner.store.clone(), release: release.clone() }
     }
 
     /// The live object as the store has it.
     pub fn get(&self, release: &ReleaseKey, object: &ObjectReference) -> Option<LiveObject> {
-        let _ = (release, object);
-        None
+        self.inner.store.get(release, object)
     }
 
-    /// All live objects that carry the labels of a release.
+    /// All live objects that carry the labels of a release, as far as their kinds are watched.
     pub fn inventory(&self, release: &ReleaseKey) -> Vec<(ObjectReference, LiveObject)> {
-        let _ = release;
-        Vec::new()
+        self.inner.store.inventory(release)
     }
+
+    /// How many objects are kept, for metrics.
+    pub fn len(&self) -> usize {
+        self.inner.store.len()
+    }
+
+    /// Whether nothing is kept.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How many watches run, for metrics.
+    pub fn running(&self) -> usize {
+        self.inner.running.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    pub(super) fn store(&self) -> &Arc<Store> {
+        &self.inner.store
+    }
+
+    /// Whether the store follows objects of a kind in a namespace, once the watch has settled; begins the watch if need be.
+    pub(super) async fn follows(&self, kind: &ResourceKind, namespace: Option<&str>) -> bool {
+        if !self.covers(kind, namespace) {
+            return false;
+        }
+        settled(self.begin(kind)).await == Health::Synced
+    }
+
+    /// Begins to watch a kind without waiting for it.
+    pub(super) fn begin(&self, kind: &ResourceKind) -> watch::Receiver<Health> {
+        let gvk = GroupVersionKind::gvk(&kind.api.group, &kind.api.version, &kind.api.kind);
+        let mut running = self.inner.running.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = running.get(&gvk).filter(|found| *found.health.borrow() != Health::Gone) {
+            return found.health.clone();
+        }
+        let (sender, health) = watch::channel(Health::Starting);
+        let task = self.spawn(kind, sender);
+        running.insert(gvk, Running { health: health.clone(), _task: task });
+        health
+    }
+
+    /// Whether the watch of a kind would see a namespace.
+    pub(super) fn covers(&self, kind: &ResourceKind, namespace: Option<&str>) -> bool {
+        kind.watchable
+            && match &self.inner.scope {
+                WatchScope::Cluster => true,
+                WatchScope::Namespace(scope) => !kind.namespaced || namespace == Some(scope),
+            }
+    }
+
+    fn spawn(&self, kind: &ResourceKind, health: watch::Sender<Health>) -> AbortOnDrop {
+        let scope = if kind.namespaced { Scope::Namespaced } else { Scope::Cluster };
+        let api: Api<DynamicObject> = Api::dynamic(self.inner.client.clone(), &kind.api, &scope);
+        let api = match &self.inner.scope {
+            WatchScope::Namespace(namespace) => api.constrain(namespace),
+            WatchScope::Cluster => api,
+        };
+        let config = watcher::Config::default().labels(label::NAME);
+        let store = self.inner.store.clone();
+        let kind = kind.clone();
+        let mut begun = 0;
+        spawn_watch(api, config, health, move |event| match event {
+            watcher::Event::Init => begun = store.begin_list(),
+            watcher::Event::InitApply(object) | watcher::Event::Apply(object) => store.observe(raw(&kind, object)),
+            watcher::Event::InitDone => store.listed(&kind, begun),
+            watcher::Event::Delete(object) => store.gone(raw(&kind, object)),
+        })
+    }
+}
+
+/// The object as JSON. Objects in a list lack their kind, which is put back.
+fn raw(kind: &ResourceKind, mut object: DynamicObject) -> Value {
+    object.types.get_or_insert_with(|| kube::core::TypeMeta {
+        api_version: kind.api.api_version.clone(),
+        kind: kind.api.kind.clone(),
+    });
+    serde_json::to_value(object).unwrap_or_default()
 }

@@ -17,13 +17,18 @@ mod crds;
 mod delete;
 mod discovery;
 mod drift;
+mod echo;
 mod error;
 mod inventory;
 mod lookup;
+mod merge;
+mod objects;
 mod order;
 mod request;
 mod single;
+mod store;
 mod wait;
+mod watch;
 
 use std::sync::Arc;
 
@@ -35,10 +40,14 @@ pub use client::{ConnectOptions, Connection, Impersonation, RequestCounter, Watc
 pub use crds::{CrdPolicy, CrdReport};
 pub use delete::{DeleteOptions, DeleteReport, Propagation};
 pub use discovery::{ApiVersions, Discovery, ResourceKind};
-pub use error::{Class, Error, Failure, Operation};
-pub use inventory::{ActionGuard, LiveObject, ReleaseKey, Touch, TouchKind, Watches};
+pub use error::{Class, Error, Failure, FieldConflict, Operation};
+pub use inventory::{ActionGuard, LiveObject, ReleaseKey, Touch, TouchKind, Watches, label};
 pub use lookup::ClusterLookup;
 pub use wait::{CustomRule, NotReady, WaitOptions, WaitOutcome};
+
+pub(crate) use echo::{Echoes, is_newer};
+pub(crate) use request::{Answer, path};
+pub(crate) use watch::{AbortOnDrop, Health, settled, spawn_watch};
 
 /// The name that Flux's helm-controller applies fields under, and ours by default.
 pub const FIELD_MANAGER: &str = "helm-controller";
@@ -58,6 +67,8 @@ struct Shared {
     watches: Watches,
     scope: WatchScope,
     field_manager: String,
+    /// Keeps discovery up to date for as long as anybody has the cluster.
+    _definitions: AbortOnDrop,
 }
 
 impl Cluster {
@@ -67,11 +78,18 @@ impl Cluster {
         Ok(Self::from_client(client, options.scope.clone(), &options.field_manager))
     }
 
-    /// Uses a client that exists, such as one over a fake API server.
+    /// Uses a client that exists, such as one over a fake API server. Must be called on a tokio runtime.
     pub fn from_client(client: Client, scope: WatchScope, field_manager: &str) -> Self {
         let discovery = Discovery::new(client.clone());
-        let watches = Watches::new(client.clone(), scope.clone());
-        let shared = Shared { own: client.clone(), discovery, watches, scope, field_manager: field_manager.to_owned() };
+        let watches = Watches::new(client.clone(), scope.clone(), field_manager);
+        let shared = Shared {
+            own: client.clone(),
+            _definitions: discovery.follow(),
+            discovery,
+            watches,
+            scope,
+            field_manager: field_manager.to_owned(),
+        };
         Self { client, shared: Arc::new(shared) }
     }
 

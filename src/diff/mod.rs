@@ -9,12 +9,16 @@
 mod compare;
 mod ignore;
 mod normalise;
+mod quantity;
 mod reference;
+mod selector;
 mod summary;
+#[cfg(test)]
+mod tests;
 
-pub use compare::compare;
+pub use compare::{compare, is_built_in, merge_key};
 pub use ignore::{IgnoreError, IgnoreRule, IgnoreRules, Selector};
-pub use normalise::{compact, drift_detection_disabled, normalise};
+pub use normalise::{MAX_TEXT, compact, drift_detection_disabled, is_bookkeeping, normalise};
 pub use reference::ObjectReference;
 
 use std::fmt;

@@ -12,7 +12,6 @@ use k8s_openapi::api::core::v1::Service;
 use kube::api::{Api, DeleteParams, DynamicObject, ListParams};
 use kube::runtime::{WatchStreamExt as _, watcher};
 use kube::{Client, ResourceExt as _};
-use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::manifests::{self, Servers};
@@ -26,7 +25,7 @@ use crate::support::programs;
 use crate::support::registry::Registry;
 use crate::support::release;
 
-/// The namespace of examples that name none.
+/// Where the operator believes to run.
 const NAMESPACE: &str = "default";
 /// How long the examples may take together.
 const DEADLINE: Duration = Duration::from_secs(180);
@@ -78,12 +77,10 @@ impl Tour {
         let mut releases = BTreeSet::new();
         for example in manifests::read(&self.servers)? {
             detail(&example.path);
-            for mut object in example.objects {
-                let namespace = self.place(&mut object).await?;
-                apply(&self.client, &object).await?;
+            for object in example.objects {
+                let applied = apply(&self.client, &object).await?;
                 if object["kind"] == "HelmRelease" && object["spec"]["suspend"] != true {
-                    let name = object["metadata"]["name"].as_str().unwrap_or_default();
-                    releases.insert(format!("{namespace}/{name}"));
+                    releases.insert(full_name(&applied));
                 }
             }
         }
@@ -96,18 +93,6 @@ impl Tour {
         Ok(())
     }
 
-    /// Gives the object a namespace if it has none, and makes that namespace.
-    async fn place(&self, object: &mut Value) -> Result<String> {
-        let metadata = object["metadata"].as_object_mut().context("an example has no metadata")?;
-        let namespace = metadata.entry("namespace").or_insert_with(|| json!(NAMESPACE));
-        let namespace = namespace.as_str().unwrap_or_default().to_owned();
-        for wanted in [Some(namespace.as_str()), object["spec"]["targetNamespace"].as_str()].into_iter().flatten() {
-            let object = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": wanted}});
-            apply(&self.client, &object).await?;
-        }
-        Ok(namespace)
-    }
-
     /// Prints each step of each release until all are ready.
     async fn follow(&self, releases: &BTreeSet<String>) -> Result<()> {
         let api = release::in_all_namespaces(&self.client);
@@ -116,7 +101,7 @@ impl Tour {
         let mut ready = BTreeSet::new();
         while let Some(change) = changes.next().await {
             let object: DynamicObject = change?;
-            let name = format!("{}/{}", object.namespace().unwrap_or_default(), object.name_any());
+            let name = full_name(&object);
             let Some((status, line)) = ready_line(&object) else {
                 continue;
             };
@@ -210,6 +195,10 @@ fn ready_line(object: &DynamicObject) -> Option<(String, String)> {
     let ready = release::condition(object, "Ready")?;
     let text = |key: &str| ready[key].as_str().unwrap_or_default().to_owned();
     Some((text("status"), format!("Ready={:<7} {:<18} {}", text("status"), text("reason"), text("message"))))
+}
+
+fn full_name(object: &DynamicObject) -> String {
+    format!("{}/{}", object.namespace().unwrap_or_default(), object.name_any())
 }
 
 /// Announces a station.

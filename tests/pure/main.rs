@@ -7,3 +7,6 @@ mod version;
 mod api;
 // Generated files are current, and the examples fit the types.
 mod generated;
+
+// Loading of charts and making of values, against Helm.
+mod charts;

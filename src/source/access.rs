@@ -1,0 +1,185 @@
+//! How a source is reached: its address, credentials, TLS identity and limits.
+//!
+//! **Invariant:** nothing here prints a password, token or key; `Debug` says only whether there is one.
+
+use std::fmt;
+use std::time::Duration;
+
+use sha2::{Digest as _, Sha256};
+
+/// How long one request may take if the source does not say.
+pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How a source is reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Access {
+    /// URL of the repository: http, https or oci.
+    pub url: String,
+    /// How long one request may take.
+    pub timeout: Duration,
+    /// Talk to a registry without TLS.
+    pub insecure: bool,
+    /// Send the credentials to other hosts that an index names.
+    pub pass_credentials: bool,
+    /// Who we are.
+    pub credentials: Credentials,
+    /// Whom we trust, and our own certificate.
+    pub tls: Tls,
+}
+
+/// Who we are.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub enum Credentials {
+    /// Nobody.
+    #[default]
+    Anonymous,
+    /// A user with a password.
+    Basic {
+        /// The name.
+        username: String,
+        /// The password.
+        password: String,
+    },
+    /// The entries of a docker configuration, by registry as written there.
+    Registries(Vec<RegistryLogin>),
+}
+
+/// One entry of a docker configuration.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RegistryLogin {
+    /// The registry, as the entry's key has it.
+    pub registry: String,
+    /// The user.
+    pub username: String,
+    /// The password or access token.
+    pub password: String,
+}
+
+/// Whom we trust beside the system's authorities, and our own certificate.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Tls {
+    /// Certificates of further authorities, in PEM.
+    pub ca: Option<Vec<u8>>,
+    /// Our certificate and its key, in PEM.
+    pub client: Option<ClientCertificate>,
+}
+
+/// A certificate and its key, in PEM.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ClientCertificate {
+    /// The certificate, with those between it and its authority.
+    pub certificate: Vec<u8>,
+    /// The private key.
+    pub key: Vec<u8>,
+}
+
+impl Access {
+    /// Access for anyone, with the default timeout.
+    pub fn anonymous(url: impl Into<String>) -> Self {
+        Self {
+            url: url.into(),
+            timeout: DEFAULT_TIMEOUT,
+            insecure: false,
+            pass_credentials: false,
+            credentials: Credentials::Anonymous,
+            tls: Tls::default(),
+        }
+    }
+
+    /// Whether the source is a registry.
+    pub fn is_oci(&self) -> bool {
+        self.url.starts_with("oci://")
+    }
+
+    /// Tells apart whatever may be answered differently: the address together with who asks.
+    pub(super) fn identity(&self) -> Identity {
+        let mut hash = Sha256::new();
+        let mut add = |part: &[u8]| {
+            hash.update((part.len() as u64).to_le_bytes());
+            hash.update(part);
+        };
+        add(self.url.as_bytes());
+        add(&[u8::from(self.insecure), u8::from(self.pass_credentials)]);
+        self.credentials.feed(&mut add);
+        add(&self.tls.identity());
+        Identity(hash.finalize().into())
+    }
+}
+
+/// A digest of an address together with who asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Identity([u8; 32]);
+
+impl Credentials {
+    fn feed(&self, add: &mut dyn FnMut(&[u8])) {
+        match self {
+            Self::Anonymous => add(b"anonymous"),
+            Self::Basic { username, password } => {
+                add(b"basic");
+                add(username.as_bytes());
+                add(password.as_bytes());
+            }
+            Self::Registries(logins) => {
+                add(b"registries");
+                for login in logins {
+                    add(login.registry.as_bytes());
+                    add(login.username.as_bytes());
+                    add(login.password.as_bytes());
+                }
+            }
+        }
+    }
+
+    /// The user and password for an HTTP server; empty ones are not sent, as Flux does.
+    pub(super) fn basic(&self) -> Option<(&str, &str)> {
+        match self {
+            Self::Basic { username, password } if !username.is_empty() && !password.is_empty() => {
+                Some((username, password))
+            }
+            Self::Anonymous | Self::Basic { .. } | Self::Registries(_) => None,
+        }
+    }
+}
+
+impl Tls {
+    /// Tells TLS identities apart.
+    pub(super) fn identity(&self) -> [u8; 32] {
+        let mut hash = Sha256::new();
+        let client = self.client.as_ref();
+        let parts = [self.ca.as_ref(), client.map(|own| &own.certificate), client.map(|own| &own.key)];
+        for part in parts {
+            let part = part.map(Vec::as_slice).unwrap_or_default();
+            hash.update((part.len() as u64).to_le_bytes());
+            hash.update(part);
+        }
+        hash.finalize().into()
+    }
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Anonymous => f.write_str("Anonymous"),
+            Self::Basic { .. } => f.write_str("Basic(..)"),
+            Self::Registries(logins) => write!(f, "Registries({})", logins.len()),
+        }
+    }
+}
+
+impl fmt::Debug for RegistryLogin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RegistryLogin({:?}, ..)", self.registry)
+    }
+}
+
+impl fmt::Debug for Tls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Tls {{ ca: {}, client: {} }}", self.ca.is_some(), self.client.is_some())
+    }
+}
+
+impl fmt::Debug for ClientCertificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ClientCertificate(..)")
+    }
+}
