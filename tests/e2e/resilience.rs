@@ -9,6 +9,7 @@ use serde_json::json;
 use crate::scene::{SOON, Scene, hello_spec};
 use crate::support::api_proxy::{ApiProxy, Lost};
 use crate::support::cluster::{Cluster, wait_for, wait_gone};
+use crate::support::operator::{Operator, OperatorOptions};
 
 /// How many operators are killed side by side.
 const AT_A_TIME: usize = 4;
@@ -57,7 +58,8 @@ async fn install_with_kill(cut: Option<(usize, Lost)>) -> Result<usize> {
     let mut scene = Scene::prepare("kill-write").await?;
     let proxy = ApiProxy::start(scene.cluster.operator_kubeconfig(), scene.charts.path(), cut).await?;
     scene.apply_release("web", &hello_spec("1.0.0")).await?;
-    scene.start_operator_with(proxy.kubeconfig()).await?;
+    let kubeconfig = proxy.kubeconfig().to_owned();
+    scene.start_operator_with(&OperatorOptions { kubeconfig, ..scene.operator_options() }).await?;
     if cut.is_some() {
         let silent = tokio::time::timeout(SOON, proxy.went_silent()).await;
         silent.with_context(|| format!("the write did not come; {}", scene.operator_log()))?;
@@ -124,5 +126,27 @@ async fn restart_of_a_settled_operator_changes_nothing() -> Result<()> {
     let after = scene.reconcile("web", "after the restart").await?;
     assert_eq!(before.data["status"]["history"], after.data["status"]["history"]);
     assert_eq!(scene.history("web")?, ["1 deployed hello-1.0.0"]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn second_operator_takes_over_when_the_first_ends() -> Result<()> {
+    let mut scene = Scene::prepare("leader").await?;
+    let mut options = scene.operator_options();
+    options.flags.push("--enable-leader-election".to_owned());
+    scene.start_operator_with(&options).await?;
+    scene.apply_release("web", &hello_spec("1.0.0")).await?;
+    scene.ready("web", "1.0.0").await?;
+
+    let second = Operator::start(&options).await?;
+    scene.apply_release("web", &hello_spec("1.1.0")).await?;
+    scene.ready("web", "1.1.0").await?;
+    assert_eq!(scene.history("web")?.len(), 2, "only the leader acts");
+
+    scene.stop_operator()?;
+    scene.apply_release("web", &hello_spec("1.0.0")).await?;
+    let taken_over = scene.ready("web", "1.0.0").await;
+    taken_over.with_context(|| format!("the second operator's log ends with:\n{}", second.log_tail(40)))?;
+    assert_eq!(scene.history("web")?.len(), 3);
     Ok(())
 }

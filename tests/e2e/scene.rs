@@ -63,20 +63,25 @@ impl Scene {
         Ok(scene)
     }
 
-    /// Starts the operator, again after [`Self::kill_operator`].
-    pub(crate) async fn start_operator(&mut self) -> Result<()> {
-        self.start_operator_with(self.cluster.operator_kubeconfig()).await
-    }
-
-    /// Starts the operator with a kubeconfig of choice.
-    pub(crate) async fn start_operator_with(&mut self, kubeconfig: &Path) -> Result<()> {
-        let options = OperatorOptions {
+    /// How the operator is started: it watches the scene's namespace only.
+    pub(crate) fn operator_options(&self) -> OperatorOptions {
+        OperatorOptions {
             program: PathBuf::from(env!("CARGO_BIN_EXE_rhumb")),
-            kubeconfig: kubeconfig.to_owned(),
+            kubeconfig: self.cluster.operator_kubeconfig().to_owned(),
             namespace: self.namespace.clone(),
             flags: vec!["--watch-all-namespaces=false".to_owned()],
-        };
-        self.operator = Some(Operator::start(&options).await?);
+        }
+    }
+
+    /// Starts the operator, again after [`Self::kill_operator`].
+    pub(crate) async fn start_operator(&mut self) -> Result<()> {
+        let options = self.operator_options();
+        self.start_operator_with(&options).await
+    }
+
+    /// Starts the operator with options of choice.
+    pub(crate) async fn start_operator_with(&mut self, options: &OperatorOptions) -> Result<()> {
+        self.operator = Some(Operator::start(options).await?);
         Ok(())
     }
 
