@@ -28,36 +28,39 @@ pub const MAX_DEPTH: usize = 32;
 
 const UTF8_BOM: &[u8] = b"\xEF\xBB\xBF";
 
-/// What is left of the limits while a chart and its nested archives are read.
+/// The limits on one archive, and what is left of those on a chart with all archives nested in it.
 pub(super) struct Budget {
-    bytes: u64,
+    chart_size: u64,
+    stream_size: u64,
+    entries: usize,
+    left: u64,
 }
 
 impl Budget {
     /// The full budget of one chart.
     pub(super) fn new() -> Self {
-        Self { bytes: MAX_NESTED_SIZE }
+        Self { chart_size: MAX_CHART_SIZE, stream_size: MAX_STREAM_SIZE, entries: MAX_ENTRIES, left: MAX_NESTED_SIZE }
     }
 
     fn spend(&mut self, bytes: usize) -> Result<(), Error> {
-        self.bytes = self.bytes.checked_sub(bytes as u64).ok_or_else(|| {
-            Error::Limit(format!(
-                "decompressed chart and its subcharts are larger than the maximum size {MAX_NESTED_SIZE}"
-            ))
-        })?;
+        let too_large =
+            format!("decompressed chart and its subcharts are larger than the maximum size {MAX_NESTED_SIZE}");
+        self.left = self.left.checked_sub(bytes as u64).ok_or(Error::Limit(too_large))?;
         Ok(())
     }
 }
 
 /// Reads the files of a chart archive. Warnings are added to the list.
 pub(super) fn read_archive(bytes: &[u8], budget: &mut Budget, warnings: &mut Vec<String>) -> Result<Vec<File>, Error> {
-    let stream = LimitedStream { inner: MultiGzDecoder::new(bytes), left: MAX_STREAM_SIZE };
+    let stream =
+        LimitedStream { inner: MultiGzDecoder::new(bytes), limit: budget.stream_size, left: budget.stream_size };
     let mut archive = tar::Archive::new(stream);
     let mut files = Vec::new();
-    let mut left = MAX_CHART_SIZE;
+    let mut left = budget.chart_size;
     for (index, entry) in archive.entries().map_err(|error| unreadable(&error))?.enumerate() {
-        if index >= MAX_ENTRIES {
-            return Err(Error::Limit(format!("chart archive has more than the maximum of {MAX_ENTRIES} entries")));
+        if index >= budget.entries {
+            let limit = budget.entries;
+            return Err(Error::Limit(format!("chart archive has more than the maximum of {limit} entries")));
         }
         let mut entry = entry.map_err(|error| unreadable(&error))?;
         let kind = entry.header().entry_type();
@@ -66,29 +69,36 @@ pub(super) fn read_archive(bytes: &[u8], budget: &mut Budget, warnings: &mut Vec
         }
         let original = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
         let name = entry_name(&original)?;
-        let too_large = || Error::Limit(format!("decompressed chart is larger than the maximum size {MAX_CHART_SIZE}"));
-        let mut data = Vec::new();
-        if kind.is_symlink() || kind.is_hard_link() {
+        let data = if kind.is_symlink() || kind.is_hard_link() {
             warnings.push(format!("{name} is a link in the archive and is read as an empty file"));
+            Vec::new()
         } else {
-            if entry.size() > left {
-                return Err(too_large());
-            }
-            entry.by_ref().take(left).read_to_end(&mut data).map_err(|error| unreadable(&error))?;
-            if (data.len() as u64) < entry.size() {
-                return Err(Error::Archive("unexpected EOF".to_owned()));
-            }
-            left = left.saturating_sub(data.len() as u64);
-            if left == 0 {
-                return Err(too_large());
-            }
-            budget.spend(data.len())?;
-        }
-        let modified =
-            entry.header().mtime().ok().and_then(|seconds| jiff::Timestamp::from_second(seconds as i64).ok());
+            read_entry(&mut entry, &mut left, budget)?
+        };
+        let seconds = entry.header().mtime().ok();
+        let modified = seconds.and_then(|seconds| jiff::Timestamp::from_second(seconds as i64).ok());
         files.push(File { name, data: without_bom(data).into(), modified });
     }
     if files.is_empty() { Err(Error::Empty) } else { Ok(files) }
+}
+
+fn read_entry<R: Read>(entry: &mut tar::Entry<'_, R>, left: &mut u64, budget: &mut Budget) -> Result<Vec<u8>, Error> {
+    let limit = budget.chart_size;
+    let too_large = || Error::Limit(format!("decompressed chart is larger than the maximum size {limit}"));
+    if entry.size() > *left {
+        return Err(too_large());
+    }
+    let mut data = Vec::new();
+    entry.by_ref().take(*left).read_to_end(&mut data).map_err(|error| unreadable(&error))?;
+    if (data.len() as u64) < entry.size() {
+        return Err(Error::Archive("unexpected EOF".to_owned()));
+    }
+    *left = left.saturating_sub(data.len() as u64);
+    if *left == 0 {
+        return Err(too_large());
+    }
+    budget.spend(data.len())?;
+    Ok(data)
 }
 
 /// Removes a UTF-8 byte order mark from the start.
@@ -144,48 +154,76 @@ fn unreadable(error: &io::Error) -> Error {
     if error.kind() == io::ErrorKind::UnexpectedEof {
         return Error::Archive("unexpected EOF".to_owned());
     }
-    let text = error.to_string();
-    let is_too_long = error.get_ref().is_some_and(is_caused_by_length);
-    if is_too_long { Error::Limit(StreamTooLong.to_string()) } else { Error::Archive(text) }
+    match error.get_ref().and_then(|inner| length_limit(inner)) {
+        Some(limit) => Error::Limit(StreamTooLong { limit }.to_string()),
+        None => Error::Archive(error.to_string()),
+    }
 }
 
-/// Whether the stream's own limit is at the bottom of an error; the tar reader wraps what it meets.
-fn is_caused_by_length(error: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
-    while let Some(error) = cause {
-        if error.is::<StreamTooLong>() {
-            return true;
-        }
-        let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        cause = match inner {
-            Some(inner) => Some(inner),
-            None => error.source(),
-        };
+/// The stream's own limit, if it is at the bottom of the error; the tar reader wraps what it meets.
+fn length_limit(error: &(dyn std::error::Error + 'static)) -> Option<u64> {
+    if let Some(StreamTooLong { limit }) = error.downcast_ref() {
+        return Some(*limit);
     }
-    false
+    let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+    match inner {
+        Some(inner) => length_limit(inner),
+        None => error.source().and_then(length_limit),
+    }
 }
 
 /// A stream that fails, rather than ends, when it gets too long.
 struct LimitedStream<R> {
     inner: R,
+    limit: u64,
     left: u64,
 }
 
 #[derive(Debug, thiserror::Error)]
-#[error("decompressed chart archive is longer than the maximum of {MAX_STREAM_SIZE} bytes")]
-struct StreamTooLong;
+#[error("decompressed chart archive is longer than the maximum of {limit} bytes")]
+struct StreamTooLong {
+    limit: u64,
+}
 
 impl<R: Read> Read for LimitedStream<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.inner.read(buffer)?;
-        self.left = self.left.checked_sub(count as u64).ok_or_else(|| io::Error::other(StreamTooLong))?;
+        let too_long = || io::Error::other(StreamTooLong { limit: self.limit });
+        self.left = self.left.checked_sub(count as u64).ok_or_else(too_long)?;
         Ok(count)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{clean, entry_name};
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+
+    use super::{Budget, clean, entry_name, read_archive};
+
+    /// What is wrong with an archive of files of these sizes, under small limits.
+    fn failure(sizes: &[usize], budget: Budget) -> String {
+        let mut builder = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
+        for size in sizes {
+            let mut header = tar::Header::new_ustar();
+            header.set_size(*size as u64);
+            builder.append_data(&mut header, "app/x", vec![0; *size].as_slice()).unwrap();
+        }
+        let bytes = builder.into_inner().unwrap().finish().unwrap();
+        let mut budget = budget;
+        read_archive(&bytes, &mut budget, &mut Vec::new()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn every_limit_is_told_by_name() {
+        let budget = || Budget { chart_size: 1000, stream_size: 10_000, entries: 3, left: 900 };
+        assert_eq!(failure(&[600, 600], budget()), "decompressed chart is larger than the maximum size 1000");
+        assert_eq!(failure(&[1000], budget()), "decompressed chart is larger than the maximum size 1000");
+        assert!(failure(&[950], budget()).starts_with("decompressed chart and its subcharts are larger"));
+        assert_eq!(failure(&[1, 1, 1, 1], budget()), "chart archive has more than the maximum of 3 entries");
+        let short = Budget { stream_size: 1000, ..budget() };
+        assert_eq!(failure(&[1, 1], short), "decompressed chart archive is longer than the maximum of 1000 bytes");
+    }
 
     #[test]
     fn first_folder_is_dropped_and_the_rest_cleaned() {

@@ -51,6 +51,7 @@ impl Chart {
 }
 
 fn load_archive(bytes: &[u8], budget: &mut Budget, depth: usize) -> Result<Chart, Error> {
+    check_depth(depth)?;
     let mut warnings = Vec::new();
     let files = read_archive(bytes, budget, &mut warnings)?;
     let mut chart = load_files(files, budget, depth)?;
@@ -60,9 +61,7 @@ fn load_archive(bytes: &[u8], budget: &mut Budget, depth: usize) -> Result<Chart
 }
 
 fn load_files(files: Vec<File>, budget: &mut Budget, depth: usize) -> Result<Chart, Error> {
-    if depth >= MAX_DEPTH {
-        return Err(Error::Limit(format!("charts are nested deeper than the maximum of {MAX_DEPTH}")));
-    }
+    check_depth(depth)?;
     let mut loader = Loader::default();
     for file in files.iter().filter(|file| file.name == "Chart.yaml") {
         loader.load_metadata(file)?;
@@ -78,31 +77,40 @@ fn load_files(files: Vec<File>, budget: &mut Budget, depth: usize) -> Result<Cha
         }
         let failed =
             |source| Error::Subchart { name: name.clone(), parent: chart.name().to_owned(), source: Box::new(source) };
-        let subchart = load_subchart(&name, &files, chart.name(), budget, depth + 1).map_err(failed)?;
+        let subchart = match packed_subchart(&name, &files, chart.name())? {
+            Some(packed) => load_archive(&packed.data, budget, depth + 1),
+            None => load_folder(&files, budget, depth + 1),
+        };
+        let subchart = subchart.map_err(failed)?;
         chart.warnings.extend(subchart.warnings.iter().map(|warning| format!("{name}: {warning}")));
         chart.dependencies.push(subchart);
     }
     Ok(chart)
 }
 
-fn load_subchart(name: &str, files: &[File], parent: &str, budget: &mut Budget, depth: usize) -> Result<Chart, Error> {
-    if !has_extension(name, "tgz") {
-        // Files that lie loosely in charts/ are no chart.
-        let inside = |file: &File| file.name.split_once('/').map(|(_, rest)| file.renamed(rest));
-        return load_files(files.iter().filter_map(inside).collect(), budget, depth);
-    }
+/// The packed subchart among the files of one name in `charts/`; `None` if they are a folder.
+fn packed_subchart<'a>(name: &str, files: &'a [File], parent: &str) -> Result<Option<&'a File>, Error> {
     match files.first() {
-        Some(file) if file.name == name => {
-            if depth >= MAX_DEPTH {
-                return Err(Error::Limit(format!("charts are nested deeper than the maximum of {MAX_DEPTH}")));
-            }
-            load_archive(&file.data, budget, depth)
-        }
-        file => {
-            let found = file.map(|file| file.name.as_str()).unwrap_or_default();
+        Some(file) if has_extension(name, "tgz") && file.name != name => {
+            let found = &file.name;
             Err(Error::Path(format!("error unpacking subchart tar in {parent}: expected {name}, got {found}")))
         }
+        Some(file) if has_extension(name, "tgz") => Ok(Some(file)),
+        _ => Ok(None),
     }
+}
+
+/// Loads a folder in `charts/`. Files that lie loosely beside it are no chart.
+fn load_folder(files: &[File], budget: &mut Budget, depth: usize) -> Result<Chart, Error> {
+    let inside = |file: &File| file.name.split_once('/').map(|(_, rest)| file.renamed(rest));
+    load_files(files.iter().filter_map(inside).collect(), budget, depth)
+}
+
+fn check_depth(depth: usize) -> Result<(), Error> {
+    if depth < MAX_DEPTH {
+        return Ok(());
+    }
+    Err(Error::Limit(format!("charts are nested deeper than the maximum of {MAX_DEPTH}")))
 }
 
 fn has_extension(name: &str, wanted: &str) -> bool {

@@ -40,7 +40,7 @@ pub(super) fn with_whole_numbers(mut json: Json) -> Json {
 fn make_whole(json: &mut Json) {
     match json {
         Json::Number(number) => {
-            let whole = number.as_f64().filter(|float| number.is_f64() && float.fract() == 0.0 && float.abs() < 9.0e15);
+            let whole = number.as_f64().filter(|float| number.is_f64() && float.fract() == 0.0 && float.abs() < 9.2e18);
             if let Some(float) = whole {
                 *number = Number::from(float as i64);
             }

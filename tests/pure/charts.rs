@@ -5,6 +5,8 @@
 //! through ProcessDependencies and CoalesceValues, `schema` through ValidateAgainstSchema. Charts whose result differed between runs
 //! of Helm were left out. Values are dumped with `f` before a float64 and `i` before an int64.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
+
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -37,7 +39,7 @@ fn dump(json: &Json, text: &mut String) {
     match json {
         Json::Null | Json::Bool(_) => write!(text, "{json}").expect("a string grows"),
         Json::Number(number) if number.is_f64() => {
-            write!(text, "f{}", number.as_f64().unwrap()).expect("a string grows")
+            write!(text, "f{}", number.as_f64().unwrap()).expect("a string grows");
         }
         Json::Number(number) => write!(text, "i{number}").expect("a string grows"),
         Json::String(string) => text.push_str(&Json::from(string.as_str()).to_string()),

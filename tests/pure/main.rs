@@ -9,4 +9,5 @@ mod api;
 mod generated;
 
 // Loading of charts and making of values, against Helm.
+mod chart_loading;
 mod charts;

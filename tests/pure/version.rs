@@ -3,6 +3,8 @@
 //! `tests/data/version/cases.jsonl` was written by a Go program that drew inputs at random and by hand, ran the real library on them
 //! and recorded what it said: `loose` and `strict` parsing, `compare`, and `check` with the reasons of `Validate`.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
+
 use std::fmt::Write as _;
 
 use rhumb::version::{Constraints, Version};
