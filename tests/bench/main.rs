@@ -99,6 +99,7 @@ async fn run(arguments: &Arguments) -> Result<()> {
         kubeconfig: cluster.operator_kubeconfig().to_owned(),
         namespace: namespace.clone(),
         flags: vec![format!("--concurrent={}", arguments.concurrent)],
+        authorities: None,
     })
     .await?;
     let mut bench = Bench { cluster, client, namespace, operator, count: arguments.releases };

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::support::cluster::documents;
 
@@ -39,14 +39,7 @@ pub(crate) fn read(servers: &Servers) -> Result<Vec<Example>> {
     files.sort();
     let read = |file: PathBuf| -> Result<Example> {
         let text = fs::read_to_string(&file)?.replace(HTTP, &servers.http).replace(OCI, &servers.oci);
-        let mut objects = documents(&text).with_context(|| format!("read {}", file.display()))?;
-        for object in &mut objects {
-            let url = object["spec"]["url"].as_str().unwrap_or_default();
-            if url.starts_with(&servers.oci) {
-                // The local registry has no TLS.
-                object["spec"]["insecure"] = json!(true);
-            }
-        }
+        let objects = documents(&text).with_context(|| format!("read {}", file.display()))?;
         Ok(Example { path: file.strip_prefix(&folder)?.display().to_string(), objects })
     };
     files.into_iter().map(read).collect()

@@ -54,7 +54,7 @@ impl Tour {
         say("Packaging the example charts, serving them over HTTP and OCI");
         let charts = temporary_folder("rhumb-charts-")?;
         let repository = ChartServer::start(charts.path())?;
-        let registry = Registry::start().await?;
+        let registry = Registry::start_with_tls().await?;
         publish_charts(charts.path(), &registry)?;
         let servers = Servers { http: repository.url(), oci: registry.url("").trim_end_matches('/').to_owned() };
         detail(&format!("{} and {}", servers.http, servers.oci));
@@ -66,6 +66,7 @@ impl Tour {
             kubeconfig: cluster.operator_kubeconfig().to_owned(),
             namespace: NAMESPACE.to_owned(),
             flags: Vec::new(),
+            authorities: registry.authority().map(Path::to_owned),
         })
         .await?;
         Ok(Self { operator, client, servers, sources: (repository, registry, charts), cluster })
@@ -184,7 +185,7 @@ fn publish_charts(folder: &Path, registry: &Registry) -> Result<()> {
         }
         for version in ["1.0.0", "1.1.0"] {
             let package = helm.package(&chart, version, folder)?;
-            helm.push(&package, &registry.url("charts"))?;
+            helm.push(&package, registry, "charts")?;
         }
     }
     Ok(())

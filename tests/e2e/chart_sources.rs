@@ -64,10 +64,22 @@ async fn registry_takes_and_gives_charts() -> Result<()> {
     let (helm, folder) = (Helm::new()?, temporary_folder("rhumb-charts-")?);
     let package = helm.package(&hello(), "1.0.0", folder.path())?;
     let registry = Registry::start().await?;
-    helm.push(&package, &registry.url("charts"))?;
+    helm.push(&package, &registry, "charts")?;
     let chart = registry.url("charts/hello");
     let shown = helm.run(&["show", "chart", &chart, "--version", "1.0.0", "--plain-http"])?;
     assert!(shown.contains("name: hello"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn registry_with_tls_is_trusted_by_its_authority_only() -> Result<()> {
+    let (helm, folder) = (Helm::new()?, temporary_folder("rhumb-charts-")?);
+    let package = helm.package(&hello(), "1.0.0", folder.path())?;
+    let registry = Registry::start_with_tls().await?;
+    helm.push(&package, &registry, "charts")?;
+    let chart = registry.url("charts/hello");
+    let refused = helm.run(&["show", "chart", &chart]).unwrap_err().to_string();
+    assert!(refused.contains("certificate signed by unknown authority"), "{refused}");
     Ok(())
 }
 

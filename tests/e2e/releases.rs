@@ -28,7 +28,7 @@ async fn installs_from_an_http_repository_what_helm_would() -> Result<()> {
 async fn installs_from_an_oci_registry() -> Result<()> {
     let scene = Scene::start("oci").await?;
     let registry = Registry::start().await?;
-    scene.helm.push(&scene.charts.path().join("hello-1.0.0.tgz"), &registry.url("charts"))?;
+    scene.helm.push(&scene.charts.path().join("hello-1.0.0.tgz"), &registry, "charts")?;
     let spec = json!({
         "url": registry.url("charts/hello"),
         "ref": {"tag": "1.0.0"},

@@ -70,6 +70,7 @@ impl Scene {
             kubeconfig: self.cluster.operator_kubeconfig().to_owned(),
             namespace: self.namespace.clone(),
             flags: vec!["--watch-all-namespaces=false".to_owned()],
+            authorities: None,
         }
     }
 

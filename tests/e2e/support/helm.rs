@@ -11,6 +11,7 @@ use tempfile::TempDir;
 
 use super::process::temporary_folder;
 use super::programs;
+use super::registry::Registry;
 
 /// The helm program with folders of its own.
 pub(crate) struct Helm {
@@ -81,9 +82,13 @@ impl Helm {
         Ok(package)
     }
 
-    /// Pushes a package to an `oci://` URL over plain HTTP.
-    pub(crate) fn push(&self, package: &Path, url: &str) -> Result<()> {
-        self.run(&["push", &package.display().to_string(), url, "--plain-http"])?;
+    /// Pushes a package to a repository folder of a registry.
+    pub(crate) fn push(&self, package: &Path, registry: &Registry, repository: &str) -> Result<()> {
+        let (package, url) = (package.display().to_string(), registry.url(repository));
+        match registry.authority() {
+            Some(authority) => self.run(&["push", &package, &url, "--ca-file", &authority.display().to_string()])?,
+            None => self.run(&["push", &package, &url, "--plain-http"])?,
+        };
         Ok(())
     }
 }

@@ -22,6 +22,8 @@ pub(crate) struct OperatorOptions {
     pub(crate) namespace: String,
     /// Flags in addition to the addresses.
     pub(crate) flags: Vec<String>,
+    /// Certificates of the authorities that it trusts, instead of the system's.
+    pub(crate) authorities: Option<PathBuf>,
 }
 
 /// A running operator; dropping it kills it, and shows the end of its log when a test is failing.
@@ -43,6 +45,9 @@ impl Operator {
         command.args(&options.flags);
         command.env("KUBECONFIG", &options.kubeconfig);
         command.env("RUNTIME_NAMESPACE", &options.namespace);
+        if let Some(authorities) = &options.authorities {
+            command.env("SSL_CERT_FILE", authorities);
+        }
         let process = Process::spawn("rhumb", command, &folder.path().join("rhumb.log"))?;
         let mut operator = Self { process, metrics, health, _folder: folder };
         operator.ready().await?;
