@@ -20,7 +20,7 @@ pub enum ErrorKind {
     NoTemplate,
     /// Execution failed: Go's `ExecError`.
     Exec,
-    /// A limit was reached while executing.
+    /// A limit was reached while executing, here or in a nested execution.
     Limit(Limit),
 }
 
@@ -109,7 +109,11 @@ impl Error {
     }
 
     pub(super) fn call(frame: Frame, function: &str, cause: CallError) -> Self {
-        Self::new(ErrorKind::Exec, Some(frame), format!("error calling {function}: "), Some(cause))
+        let mut error = Self::new(ErrorKind::Exec, Some(frame), format!("error calling {function}: "), Some(cause));
+        if let Some(kind @ ErrorKind::Limit(_)) = error.nested().map(Self::kind) {
+            error.0.kind = kind;
+        }
+        error
     }
 
     pub(super) fn limit(frame: Option<Frame>, limit: Limit) -> Self {

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use crate::value::{CallResult, Signature, Value};
 
-use super::builtins::Builtin;
+use super::builtins::{self, Builtin};
 use super::exec::Call;
 
 /// What a function does. `H` is the host: whatever the embedding program gives to functions that need more than their arguments.
@@ -52,8 +52,11 @@ pub struct FuncMap<H> {
 }
 
 impl<H> Default for FuncMap<H> {
+    /// Go's own functions, which later ones may replace.
     fn default() -> Self {
-        Self { functions: Vec::new(), slots: BTreeMap::new() }
+        let mut map = Self { functions: Vec::new(), slots: BTreeMap::new() };
+        map.extend(builtins::functions());
+        map
     }
 }
 

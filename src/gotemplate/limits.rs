@@ -25,11 +25,11 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// For charts on a thread of 8 MiB of stack or more.
+    /// Safe on any thread that Rust starts, which has 2 MiB of stack.
     fn default() -> Self {
         Self {
             template_depth: 100_000,
-            stack_bytes: 6 << 20,
+            stack_bytes: 1 << 20,
             iterations: 50_000_000,
             output_bytes: 256 << 20,
             value_bytes: 64 << 20,
@@ -94,6 +94,16 @@ impl Budget {
         self.check_stack()?;
         self.depth += 1;
         Ok(())
+    }
+
+    /// The number of templates entered.
+    pub(super) fn depth(&self) -> usize {
+        self.depth
+    }
+
+    /// Leaves all templates entered since then.
+    pub(super) fn leave_to(&mut self, depth: usize) {
+        self.depth = depth;
     }
 
     /// Leaves a template.

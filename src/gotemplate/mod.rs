@@ -24,10 +24,12 @@ mod funcs;
 mod lex;
 mod limits;
 mod node;
+mod number;
 mod parse;
 mod printf;
 mod set;
 
+pub use builtins::Builtin;
 pub use error::{Error, ErrorKind, Frame};
 pub use exec::{Call, Execution, MissingKey};
 pub use funcs::{Body, FuncMap, Function};

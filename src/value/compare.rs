@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** comparing ends, whatever the values: below [`MAX_DEPTH`] levels, values count as equal.
 
-use super::{CallError, Kind, MAX_DEPTH, Value};
+use super::{Kind, MAX_DEPTH, Value};
 
 /// The kinds that compare with each other.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -26,13 +26,17 @@ fn basic(value: &Value) -> Basic {
     }
 }
 
-fn incompatible(left: &Value, right: &Value) -> CallError {
-    let (left, right) = (left.type_name(), right.type_name());
-    CallError::new(format!("incompatible types for comparison: {left} and {right}"))
-}
-
-fn invalid_type() -> CallError {
-    CallError::new("invalid type for comparison")
+/// Why two values do not compare. Templates give the texts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Incomparable {
+    /// A value has no order.
+    InvalidType,
+    /// The values are of different basic kinds, such as `int` and `float64`.
+    Incompatible,
+    /// The second value, a map or list, equals nothing but nil.
+    NonComparable,
+    /// The values are of different kinds, of which none is basic.
+    DifferentKinds,
 }
 
 /// Whether a signed number equals an unsigned one.
@@ -41,7 +45,7 @@ fn same_number(signed: i64, unsigned: u64) -> bool {
 }
 
 /// `eq` with two arguments.
-pub fn eq(left: &Value, right: &Value) -> Result<bool, CallError> {
+pub fn eq(left: &Value, right: &Value) -> Result<bool, Incomparable> {
     match (left, right) {
         (Value::Bool(left), Value::Bool(right)) => Ok(left == right),
         (Value::Int(_, left), Value::Int(_, right)) => Ok(left == right),
@@ -53,20 +57,17 @@ pub fn eq(left: &Value, right: &Value) -> Result<bool, CallError> {
         (Value::String(left), Value::String(right)) => Ok(left == right),
         _ if basic(left) != basic(right) => match (left, right) {
             (Value::Nil, _) | (_, Value::Nil) => Ok(false),
-            _ => Err(incompatible(left, right)),
+            _ => Err(Incomparable::Incompatible),
         },
         _ => eq_other(left, right),
     }
 }
 
 /// Equality of what is neither a number, a string nor a boolean.
-fn eq_other(left: &Value, right: &Value) -> Result<bool, CallError> {
+fn eq_other(left: &Value, right: &Value) -> Result<bool, Incomparable> {
     let (left_kind, right_kind) = (left.kind(), right.kind());
     if left_kind != right_kind && left_kind != Kind::Invalid && right_kind != Kind::Invalid {
-        let (left, left_type) = (left.to_text(), left.type_name());
-        let (right, right_type) = (right.to_text(), right.type_name());
-        // Go swaps the last two by mistake.
-        return Err(CallError::new(format!("non-comparable types {left}: {left_type}, {right_type}: {right}")));
+        return Err(Incomparable::DifferentKinds);
     }
     if left.is_nil() || right.is_nil() {
         return Ok(left.is_nil() == right.is_nil());
@@ -78,14 +79,14 @@ fn eq_other(left: &Value, right: &Value) -> Result<bool, CallError> {
         (Value::Object(object), Value::Object(_)) if matches!(object.kind(), Kind::Struct | Kind::Array) => {
             Ok(deep_equal(left, right))
         }
-        _ => Err(CallError::new(format!("non-comparable type {}: {}", right.to_text(), right.type_name()))),
+        _ => Err(Incomparable::NonComparable),
     }
 }
 
 /// `lt`.
-pub fn lt(left: &Value, right: &Value) -> Result<bool, CallError> {
+pub fn lt(left: &Value, right: &Value) -> Result<bool, Incomparable> {
     if basic(left) == Basic::Other || basic(right) == Basic::Other {
-        return Err(invalid_type());
+        return Err(Incomparable::InvalidType);
     }
     match (left, right) {
         (Value::Int(_, left), Value::Int(_, right)) => Ok(left < right),
@@ -94,13 +95,13 @@ pub fn lt(left: &Value, right: &Value) -> Result<bool, CallError> {
         (Value::Uint(_, left), Value::Int(_, right)) => Ok(u64::try_from(*right).is_ok_and(|right| *left < right)),
         (Value::Float(left), Value::Float(right)) => Ok(left < right),
         (Value::String(left), Value::String(right)) => Ok(left < right),
-        (Value::Bool(_), Value::Bool(_)) => Err(invalid_type()),
-        _ => Err(incompatible(left, right)),
+        (Value::Bool(_), Value::Bool(_)) => Err(Incomparable::InvalidType),
+        _ => Err(Incomparable::Incompatible),
     }
 }
 
 /// `le`: `lt` or `eq`.
-pub fn le(left: &Value, right: &Value) -> Result<bool, CallError> {
+pub fn le(left: &Value, right: &Value) -> Result<bool, Incomparable> {
     Ok(lt(left, right)? || eq(left, right)?)
 }
 

@@ -2,6 +2,9 @@
 //!
 //! **Invariant:** without a precision, the digits are the fewest that read back as the same number.
 
+/// No float has more digits than this after its point; further ones are zeros. Rust's own formatting takes no more than 65535.
+const MAX_DIGITS: usize = 1_100;
+
 /// A float as text, by format `e`, `E`, `f`, `g` or `G`; without a precision, the fewest digits that identify it.
 pub fn format_float(value: f64, format: u8, precision: Option<usize>) -> String {
     let mut out = Vec::new();
@@ -22,7 +25,7 @@ pub fn append_float(out: &mut Vec<u8>, value: f64, format: u8, precision: Option
     }
     match format {
         b'f' | b'F' => append_plain(out, value, precision),
-        b'e' | b'E' => append_scientific(out, &scientific(value, precision), format),
+        b'e' | b'E' => append_scientific(out, &scientific(value, precision), format, precision),
         _ => append_general(out, value, format, precision),
     }
 }
@@ -42,16 +45,17 @@ pub fn format_float32(value: f32) -> String {
     if (-4..6).contains(&exponent_of(&text)) {
         append_digits(&mut out, &text);
     } else {
-        append_scientific(&mut out, &text, b'e');
+        append_scientific(&mut out, &text, b'e', None);
     }
     String::from_utf8(out).unwrap_or_default()
 }
 
 fn append_plain(out: &mut Vec<u8>, value: f64, precision: Option<usize>) {
-    match precision {
+    match precision.map(|precision| precision.min(MAX_DIGITS)) {
         Some(precision) => out.extend_from_slice(format!("{value:.precision$}").as_bytes()),
         None => append_digits(out, &scientific(value, None)),
     }
+    append_zeros(out, precision);
 }
 
 /// Appends the digits of an exponent form without the exponent.
@@ -76,6 +80,11 @@ fn append_digits(out: &mut Vec<u8>, text: &str) {
     }
 }
 
+/// The zeros that a precision asks for beyond the digits that there can be.
+fn append_zeros(out: &mut Vec<u8>, precision: Option<usize>) {
+    out.extend(std::iter::repeat_n(b'0', precision.unwrap_or(0).saturating_sub(MAX_DIGITS)));
+}
+
 fn append_general(out: &mut Vec<u8>, value: f64, format: u8, precision: Option<usize>) {
     let significant = precision.map(|precision| precision.max(1));
     let text = scientific(value, significant.map(|significant| significant - 1));
@@ -88,7 +97,7 @@ fn append_general(out: &mut Vec<u8>, value: f64, format: u8, precision: Option<u
     }
     if exponent < -4 || exponent >= threshold {
         let text = if significant.is_some() { trim_mantissa(&text) } else { text };
-        return append_scientific(out, &text, if format == b'G' { b'E' } else { b'e' });
+        return append_scientific(out, &text, if format == b'G' { b'E' } else { b'e' }, None);
     }
     match significant {
         None => append_plain(out, value, None),
@@ -97,7 +106,7 @@ fn append_general(out: &mut Vec<u8>, value: f64, format: u8, precision: Option<u
 }
 
 fn scientific(value: f64, precision: Option<usize>) -> String {
-    match precision {
+    match precision.map(|precision| precision.min(MAX_DIGITS)) {
         Some(precision) => format!("{value:.precision$e}"),
         None => shortest(value),
     }
@@ -138,9 +147,10 @@ fn trim_mantissa(text: &str) -> String {
 }
 
 /// Rust writes `1e6`, Go at least two digits and always a sign.
-fn append_scientific(out: &mut Vec<u8>, text: &str, format: u8) {
+fn append_scientific(out: &mut Vec<u8>, text: &str, format: u8, precision: Option<usize>) {
     let (mantissa, exponent) = text.split_once('e').unwrap_or((text, "0"));
     out.extend_from_slice(mantissa.as_bytes());
+    append_zeros(out, precision);
     out.push(format);
     let (sign, digits) = match exponent.strip_prefix('-') {
         Some(digits) => (b'-', digits),

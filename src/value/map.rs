@@ -61,6 +61,14 @@ impl Map {
         self.map_type
     }
 
+    /// What a missing key reads as: the zero value of the elements.
+    pub fn zero_element(&self) -> Value {
+        match self.map_type {
+            MapType::Strings => Value::string(""),
+            MapType::Any | MapType::Named(_) => Value::Nil,
+        }
+    }
+
     /// The value at a key.
     pub fn get(&self, key: impl AsRef<[u8]>) -> Option<Value> {
         self.entries.borrow().get(key.as_ref()).cloned()

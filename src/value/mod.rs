@@ -9,11 +9,13 @@
 //! **Invariant:** a value never knows about templates, Helm or Kubernetes.
 
 pub mod compare;
+mod complex;
 mod convert;
 mod float;
 pub mod json;
 mod list;
 mod map;
+mod method;
 mod object;
 pub mod print;
 mod quote;
@@ -23,6 +25,7 @@ mod text;
 pub use float::{append_float, format_float, format_float32};
 pub use list::{ElementType, List};
 pub use map::{Map, MapType};
+pub use method::value_method;
 pub use object::{BoundCall, Method, Object};
 pub use quote::{is_print, quote, quote_rune, quote_to_ascii};
 pub use signature::{CallError, CallResult, Signature, Type};
@@ -124,6 +127,8 @@ pub enum Kind {
     Uint64,
     /// `float64`.
     Float64,
+    /// `complex128`.
+    Complex128,
     /// A string.
     String,
     /// A slice.
@@ -157,6 +162,7 @@ impl Kind {
             Self::Uint32 => "uint32",
             Self::Uint64 => "uint64",
             Self::Float64 => "float64",
+            Self::Complex128 => "complex128",
             Self::String => "string",
             Self::Slice => "slice",
             Self::Array => "array",

@@ -69,11 +69,24 @@ pub fn sprintln(values: &[Value]) -> Text {
 
 /// Appends the value as `%v` prints it.
 pub fn append_value(out: &mut Vec<u8>, value: &Value) {
-    append_at(out, value, 0);
+    let end = out.len().saturating_add(MAX_PRINTED);
+    append_at(out, value, end, 0);
 }
 
-fn append_at(out: &mut Vec<u8>, value: &Value, depth: usize) {
-    if depth > MAX_DEPTH || out.len() > MAX_PRINTED {
+/// Appends the value as the result of a template action: nothing is `<no value>`, and pointers are looked through.
+pub fn append_printable(out: &mut Vec<u8>, value: &Value) {
+    match value {
+        Value::Nil => out.extend_from_slice(b"<no value>"),
+        Value::Object(object) if object.text().is_none() && object.underlying().is_none() => {
+            let end = out.len().saturating_add(MAX_PRINTED);
+            append_fields(out, object.as_ref(), end, 0);
+        }
+        _ => append_value(out, value),
+    }
+}
+
+fn append_at(out: &mut Vec<u8>, value: &Value, end: usize, depth: usize) {
+    if depth > MAX_DEPTH || out.len() > end {
         return;
     }
     match value {
@@ -84,19 +97,19 @@ fn append_at(out: &mut Vec<u8>, value: &Value, depth: usize) {
         Value::Uint(_, number) => out.extend_from_slice(number.to_string().as_bytes()),
         Value::Float(number) => append_float(out, *number, b'g', None),
         Value::String(text) => out.extend_from_slice(text.as_bytes()),
-        Value::Bytes(bytes) => append_items(out, bytes.iter(), |out, byte| {
+        Value::Bytes(bytes) => append_items(out, bytes.iter(), end, |out, byte| {
             out.extend_from_slice(byte.to_string().as_bytes());
         }),
-        Value::List(list) => append_list(out, list, depth),
+        Value::List(list) => append_list(out, list, end, depth),
         Value::Map(map) => {
             out.extend_from_slice(b"map");
-            append_items(out, map.snapshot().iter(), |out, (key, value)| {
+            append_items(out, map.snapshot().iter(), end, |out, (key, value)| {
                 out.extend_from_slice(key.as_bytes());
                 out.push(b':');
-                append_at(out, value, depth + 1);
+                append_at(out, value, end, depth + 1);
             });
         }
-        Value::Object(object) => append_object(out, object.as_ref(), depth),
+        Value::Object(object) => append_object(out, object.as_ref(), end, depth),
     }
 }
 
@@ -107,14 +120,19 @@ fn append_int(out: &mut Vec<u8>, int_type: IntType, number: i64) {
     }
 }
 
-fn append_list(out: &mut Vec<u8>, list: &List, depth: usize) {
-    append_items(out, list.iter(), |out, item| append_at(out, item, depth + 1));
+fn append_list(out: &mut Vec<u8>, list: &List, end: usize, depth: usize) {
+    append_items(out, list.iter(), end, |out, item| append_at(out, item, end, depth + 1));
 }
 
-fn append_items<T>(out: &mut Vec<u8>, items: impl Iterator<Item = T>, mut append: impl FnMut(&mut Vec<u8>, T)) {
+fn append_items<T>(
+    out: &mut Vec<u8>,
+    items: impl Iterator<Item = T>,
+    end: usize,
+    mut append: impl FnMut(&mut Vec<u8>, T),
+) {
     out.push(b'[');
     for (position, item) in items.enumerate() {
-        if out.len() > MAX_PRINTED {
+        if out.len() > end {
             return;
         }
         if position > 0 {
@@ -125,24 +143,28 @@ fn append_items<T>(out: &mut Vec<u8>, items: impl Iterator<Item = T>, mut append
     out.push(b']');
 }
 
-fn append_object(out: &mut Vec<u8>, object: &dyn Object, depth: usize) {
+fn append_object(out: &mut Vec<u8>, object: &dyn Object, end: usize, depth: usize) {
     if let Some(text) = object.text() {
         out.extend_from_slice(text.as_bytes());
     } else if let Some(value) = object.underlying() {
-        append_at(out, &value, depth);
+        append_at(out, &value, end, depth);
     } else {
         if object.kind() == Kind::Ptr {
             out.push(b'&');
         }
-        out.push(b'{');
-        for (position, (_, value)) in object.fields().iter().enumerate() {
-            if position > 0 {
-                out.push(b' ');
-            }
-            append_at(out, value, depth + 1);
-        }
-        out.push(b'}');
+        append_fields(out, object, end, depth);
     }
+}
+
+fn append_fields(out: &mut Vec<u8>, object: &dyn Object, end: usize, depth: usize) {
+    out.push(b'{');
+    for (position, (_, value)) in object.fields().iter().enumerate() {
+        if position > 0 {
+            out.push(b' ');
+        }
+        append_at(out, value, end, depth + 1);
+    }
+    out.push(b'}');
 }
 
 /// What the `String` method of an integer's type gives: durations, months and days of the week have one.

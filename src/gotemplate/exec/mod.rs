@@ -1,12 +1,21 @@
 //! Execution: walks a parsed template and writes its output.
 //!
+//! Counterpart of `text/template/exec.go` (Go 1.26). Where Go looks up variables and functions by name and panics to leave a loop,
+//! this uses slots and return values. Values of Go's `reflect` package become [`Operand`]s.
+//!
 //! **Invariant:** limits on depth, iterations and output hold across nested executions.
 
-use super::error::Error;
+mod call;
+mod eval;
+mod range;
+
+use crate::value::{Value, print, quote};
+
+use super::error::{Error, Frame};
 use super::funcs::FuncMap;
-use super::limits::{Budget, Limits};
+use super::limits::{Budget, Limit, Limits};
+use super::node::{At, Node, NodeKind, Pipe, Tree, Variable};
 use super::set::TemplateSet;
-use crate::value::Value;
 
 /// What a missing key of a map gives: the option `missingkey`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -93,7 +102,217 @@ impl<'a, H> Call<'a, H> {
 
     /// Runs a template of another set, such as a clone with more templates, within the running limits.
     pub fn execute_set(&mut self, set: &TemplateSet, name: &str, dot: &Value) -> Result<Vec<u8>, Error> {
-        let _ = (dot, self.missing_key, &self.budget);
-        Err(Error::no_template(name, set.name()))
+        let Some(tree) = set.get(name) else {
+            return Err(Error::no_template(name, set.name()));
+        };
+        let depth = self.budget.depth();
+        self.budget.enter().map_err(|limit| Error::limit(None, limit))?;
+        let dot = Operand::new(dot.clone());
+        let mut executor = Executor {
+            functions: self.functions,
+            host: self.host,
+            missing_key: self.missing_key,
+            budget: &mut *self.budget,
+            set,
+            tree,
+            at: None,
+            variables: vec![Some(dot.clone())],
+            base: 0,
+            out: Vec::new(),
+        };
+        let result = executor.walk(&dot, &tree.root);
+        let out = executor.out;
+        self.budget.leave_to(depth);
+        result.map(|_| out)
+    }
+}
+
+/// A value as execution sees it: Go's `reflect.Value`.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Operand {
+    pub(super) value: Value,
+    /// Whether the value is inside an `interface {}`, as elements of lists and maps are. Nothing in an interface is an error to
+    /// look into; nothing at all is not.
+    pub(super) boxed: bool,
+}
+
+impl Operand {
+    /// A value of its own type.
+    pub(super) fn new(value: Value) -> Self {
+        Self { value, boxed: false }
+    }
+
+    /// The type that errors name.
+    pub(super) fn type_name(&self) -> &str {
+        if self.boxed { "interface {}" } else { self.value.type_name() }
+    }
+}
+
+/// How a node was left.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Flow {
+    Next,
+    Break,
+    Continue,
+}
+
+/// The state of one execution.
+struct Executor<'x, H> {
+    functions: &'x FuncMap<H>,
+    host: &'x H,
+    missing_key: MissingKey,
+    budget: &'x mut Budget,
+    set: &'x TemplateSet,
+    /// The running template.
+    tree: &'x Tree,
+    /// What is being evaluated, for errors; set where Go sets it, as errors show it.
+    at: Option<At<'x>>,
+    /// The variables of the running template and of those that called it; nothing where a declaration was skipped.
+    variables: Vec<Option<Operand>>,
+    /// Where the variables of the running template begin.
+    base: usize,
+    out: Vec<u8>,
+}
+
+impl<'x, H> Executor<'x, H> {
+    fn frame(&self) -> Option<Frame> {
+        self.at.map(|at| self.tree.frame(&self.tree.name, at))
+    }
+
+    fn error(&self, message: impl Into<String>) -> Error {
+        match self.frame() {
+            Some(frame) => Error::exec(frame, message.into()),
+            None => Error::incomplete(&self.tree.name),
+        }
+    }
+
+    fn limit(&self, limit: Limit) -> Error {
+        Error::limit(self.frame(), limit)
+    }
+
+    fn walk(&mut self, dot: &Operand, nodes: &'x [Node]) -> Result<Flow, Error> {
+        for node in nodes {
+            let flow = self.walk_node(dot, node)?;
+            if flow != Flow::Next {
+                return Ok(flow);
+            }
+        }
+        Ok(Flow::Next)
+    }
+
+    fn walk_node(&mut self, dot: &Operand, node: &'x Node) -> Result<Flow, Error> {
+        match &node.kind {
+            NodeKind::Text(range) => {
+                let text = self.tree.source.bytes(range);
+                self.budget.write(text.len()).map_err(|limit| self.limit(limit))?;
+                self.out.extend_from_slice(text);
+            }
+            NodeKind::Action(pipe) => {
+                self.at = Some(At::Node(node));
+                let value = self.eval_pipe(dot, pipe)?;
+                if pipe.variables.is_empty() {
+                    self.at = Some(At::Node(node));
+                    self.print(&value.value)?;
+                }
+            }
+            NodeKind::If(branch) => {
+                let mark = self.variables.len();
+                let value = self.eval_pipe(dot, &branch.pipe)?;
+                let nodes = if value.value.is_true() { &branch.body } else { &branch.otherwise };
+                return self.walk_branch(mark, dot, nodes);
+            }
+            NodeKind::With(branch) => {
+                let mark = self.variables.len();
+                let value = self.eval_pipe(dot, &branch.pipe)?;
+                if value.value.is_true() {
+                    return self.walk_branch(mark, &value, &branch.body);
+                }
+                return self.walk_branch(mark, dot, &branch.otherwise);
+            }
+            NodeKind::Range(branch) => return self.walk_range(dot, branch),
+            NodeKind::Break => return Ok(Flow::Break),
+            NodeKind::Continue => return Ok(Flow::Continue),
+            NodeKind::Template { name, pipe } => self.walk_template(dot, node, name, pipe.as_ref())?,
+            _ => {
+                self.at = Some(At::Node(node));
+                return Err(self.error("unknown node"));
+            }
+        }
+        Ok(Flow::Next)
+    }
+
+    fn walk_branch(&mut self, mark: usize, dot: &Operand, nodes: &'x [Node]) -> Result<Flow, Error> {
+        self.budget.check_stack().map_err(|limit| self.limit(limit))?;
+        let flow = self.walk(dot, nodes)?;
+        self.variables.truncate(mark);
+        Ok(flow)
+    }
+
+    fn walk_template(
+        &mut self,
+        dot: &Operand,
+        node: &'x Node,
+        name: &str,
+        pipe: Option<&'x Pipe>,
+    ) -> Result<(), Error> {
+        self.at = Some(At::Node(node));
+        let set = self.set;
+        let Some(tree) = set.get(name) else {
+            return Err(self.error(format!("template {} not defined", quote(name))));
+        };
+        self.budget.enter().map_err(|limit| self.limit(limit))?;
+        let dot = match pipe {
+            Some(pipe) => self.eval_pipe(dot, pipe)?,
+            None => Operand::default(),
+        };
+        let (outer_tree, outer_at, outer_base) = (self.tree, self.at, self.base);
+        let mark = self.variables.len();
+        self.tree = tree;
+        self.base = mark;
+        self.variables.push(Some(dot.clone()));
+        self.walk(&dot, &tree.root)?;
+        self.variables.truncate(mark);
+        self.tree = outer_tree;
+        self.at = outer_at;
+        self.base = outer_base;
+        self.budget.leave();
+        Ok(())
+    }
+
+    /// Writes a value as an action does.
+    fn print(&mut self, value: &Value) -> Result<(), Error> {
+        let before = self.out.len();
+        print::append_printable(&mut self.out, value);
+        let written = self.out.len() - before;
+        self.budget.write(written).map_err(|limit| self.limit(limit))
+    }
+
+    fn variable(&self, variable: &Variable) -> Result<&Operand, Error> {
+        variable
+            .slots
+            .iter()
+            .find_map(|slot| self.variables.get(self.base + slot)?.as_ref())
+            .ok_or_else(|| self.error(format!("undefined variable: {}", variable.name)))
+    }
+
+    /// Gives an existing variable another value.
+    fn assign(&mut self, variable: &Variable, value: Operand) -> Result<(), Error> {
+        for slot in &variable.slots {
+            if let Some(Some(known)) = self.variables.get_mut(self.base + slot) {
+                *known = value;
+                return Ok(());
+            }
+        }
+        Err(self.error(format!("undefined variable: {}", variable.name)))
+    }
+
+    fn declare(&mut self, variable: &Variable, value: Operand) {
+        let position = self.base + variable.slots.first().copied().unwrap_or(0);
+        if self.variables.len() < position {
+            // Declarations before this one were skipped.
+            self.variables.resize_with(position, || None);
+        }
+        self.variables.truncate(position);
+        self.variables.push(Some(value));
     }
 }
