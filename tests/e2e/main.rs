@@ -24,3 +24,6 @@ mod sources;
 
 /// The operator ends, is killed, and is back.
 mod resilience;
+
+/// Several releases at once.
+mod fleet;

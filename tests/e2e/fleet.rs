@@ -1,0 +1,62 @@
+//! Several releases at once: none waits for another unless it says so.
+
+use anyhow::{Context as _, Result};
+use k8s_openapi::api::core::v1::Service;
+use kube::api::Api;
+use serde_json::json;
+
+use crate::scene::{SOON, Scene, hello_spec};
+use crate::support::cluster::wait_for;
+use crate::support::release::{condition, has_condition};
+
+#[tokio::test]
+async fn waiting_release_keeps_no_worker_busy() -> Result<()> {
+    let mut scene = Scene::prepare("one-worker").await?;
+    let mut options = scene.operator_options();
+    options.flags.push("--concurrent=1".to_owned());
+    scene.start_operator_with(&options).await?;
+    let mut stuck = hello_spec("1.0.0");
+    stuck["timeout"] = json!("10m");
+    stuck["values"] = json!({"podLabels": {"rhumb.test/pod": "unready"}});
+    scene.apply_release("stuck", &stuck).await?;
+    let services: Api<Service> = scene.services();
+    wait_for(&services, "stuck-hello", SOON, "applied", |_| true).await.with_context(|| scene.operator_log())?;
+
+    scene.apply_release("web", &hello_spec("1.0.0")).await?;
+    scene.ready("web", "1.0.0").await?;
+    let stuck = scene.releases().get("stuck").await?;
+    assert!(has_condition(&stuck, "Reconciling", "True"), "{}", stuck.data["status"]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn dependent_release_starts_when_its_dependency_is_ready() -> Result<()> {
+    let scene = Scene::start("depends").await?;
+    let mut frontend = hello_spec("1.0.0");
+    frontend["dependsOn"] = json!([{"name": "backend"}]);
+    scene.apply_release("frontend", &frontend).await?;
+    wait_for(&scene.releases(), "frontend", SOON, "waiting", |release| {
+        condition(release, "Ready").is_some_and(|ready| ready["reason"] == "DependencyNotReady")
+    })
+    .await
+    .with_context(|| scene.operator_log())?;
+    scene.apply_release("backend", &hello_spec("1.0.0")).await?;
+    scene.ready("backend", "1.0.0").await?;
+    scene.ready("frontend", "1.0.0").await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn suspended_release_is_left_alone_until_it_is_resumed() -> Result<()> {
+    let scene = Scene::start("suspend").await?;
+    let mut suspended = hello_spec("1.0.0");
+    suspended["suspend"] = json!(true);
+    scene.apply_release("asleep", &suspended).await?;
+    // The other release was asked for later, so the first has been seen when this one is ready.
+    scene.apply_release("awake", &hello_spec("1.0.0")).await?;
+    scene.ready("awake", "1.0.0").await?;
+    assert!(scene.history("asleep").is_err(), "nothing is stored");
+    scene.apply_release("asleep", &hello_spec("1.0.0")).await?;
+    scene.ready("asleep", "1.0.0").await?;
+    Ok(())
+}
