@@ -3,6 +3,8 @@
 //! Counterpart: sigs.k8s.io/yaml 1.6 decoding into the structs of `pkg/chart/v2`: unknown fields are ignored, letter case of field names
 //! does not matter, scalars that land in text fields become text (`version: 1.10` reads as `1.1`, by way of a 32-bit float).
 //!
+//! Not imitated: a float with a whole value of a million or more (`1e6`) reads as the integer it equals.
+//!
 //! **Invariant:** of several mismatches the first in order of field names is reported, and nothing of the document is kept then.
 
 use serde_json::{Number, Value as Json};
@@ -237,6 +239,9 @@ fn number_text(number: &Number) -> String {
         return number.to_string();
     }
     let float = number.as_f64().unwrap_or_default() as f32;
+    if float.is_infinite() {
+        return if float > 0.0 { "+Inf".to_owned() } else { "-Inf".to_owned() };
+    }
     let scientific = format!("{float:e}");
     let Some((digits, exponent)) = scientific.split_once('e') else { return scientific };
     let exponent: i32 = exponent.parse().unwrap_or_default();
@@ -251,7 +256,7 @@ fn number_text(number: &Number) -> String {
 /// Reads a values file: every YAML document in it, merged in order, with all numbers as floats (Helm 4.3.1 `LoadValues`).
 pub fn decode_values(text: &str) -> Result<Values, String> {
     let mut values = Values::new();
-    for document in split_documents(text).map_err(|error| format!("error reading yaml document: {error}"))? {
+    for document in yaml::split(text)? {
         match yaml::decode(&document).map_err(|error| format!("cannot unmarshal yaml document: {error}"))? {
             Json::Null => {}
             Json::Object(entries) => super::merge::merge_values(&mut values, super::with_float_numbers(entries)),
@@ -262,30 +267,4 @@ pub fn decode_values(text: &str) -> Result<Values, String> {
         }
     }
     Ok(values)
-}
-
-/// Cuts at lines that begin with `---`, after which only blanks and a comment may follow (Kubernetes' `YAMLReader`).
-fn split_documents(text: &str) -> Result<Vec<String>, String> {
-    let mut documents = Vec::new();
-    let mut document = String::new();
-    for line in text.split_inclusive('\n') {
-        if let Some(after) = line.strip_prefix("---") {
-            let after = after.trim();
-            if !after.is_empty() && !after.starts_with('#') {
-                return Err(format!("invalid Yaml document separator: {after}"));
-            }
-            if !document.is_empty() {
-                documents.push(std::mem::take(&mut document));
-                continue;
-            }
-        }
-        document.push_str(line);
-    }
-    if !document.is_empty() {
-        if !document.ends_with('\n') {
-            document.push('\n');
-        }
-        documents.push(document);
-    }
-    Ok(documents)
 }

@@ -171,3 +171,26 @@ pub(super) fn deserialize_time<'de, D: Deserializer<'de>>(
         _ => Ok(None),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Chart;
+
+    fn assert_shareable<T: Send + Sync>(_: &T) {}
+
+    #[test]
+    fn charts_are_shared_between_threads() {
+        let chart = Chart::default();
+        assert_shareable(&chart);
+        assert_eq!(chart.clone().name(), "");
+    }
+
+    #[test]
+    fn stored_values_print_whole_numbers_as_go_does() {
+        let stored = r#"{"metadata":{"name":"app"},"lock":null,"templates":null,"values":{"a":5,"b":[1.5]},"schema":null,"files":null}"#;
+        let chart: Chart = serde_json::from_str(stored).unwrap();
+        assert!(chart.values.as_ref().unwrap()["a"].is_f64());
+        let json = serde_json::to_string(&chart).unwrap();
+        assert!(json.contains(r#""values":{"a":5,"b":[1.5]}"#), "{json}");
+    }
+}

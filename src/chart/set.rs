@@ -13,6 +13,9 @@ use crate::version::quote;
 /// The highest index of a list.
 pub const MAX_INDEX: usize = 65_536;
 
+/// How many nulls one expression may pad its lists with; Helm has no such limit.
+pub const MAX_PADDING: usize = 16 * MAX_INDEX;
+
 /// How deep keys may be nested.
 pub const MAX_NESTED_NAME_LEVEL: usize = 30;
 
@@ -32,7 +35,7 @@ pub enum Style<'a> {
 
 /// Sets values by an expression. What was set before an error stays set, as in Helm.
 pub fn set_values(values: &mut Values, expression: &str, style: Style<'_>) -> Result<(), Error> {
-    let mut parser = Parser { rest: expression, style };
+    let mut parser = Parser { rest: expression, style, padding: MAX_PADDING };
     loop {
         match parser.key(values, 0) {
             Ok(()) => {}
@@ -69,6 +72,8 @@ impl From<String> for Stop {
 struct Parser<'e, 'f> {
     rest: &'e str,
     style: Style<'f>,
+    /// How many nulls may still be padded.
+    padding: usize,
 }
 
 /// Text up to a stop letter, and that letter unless the expression ended first.
@@ -206,7 +211,7 @@ impl Parser<'_, '_> {
         };
         let result = self.item(&mut inner, next, level + 1);
         if result.is_ok() || exists {
-            store_index(list, index, Json::Array(inner))?;
+            self.store_index(list, index, Json::Array(inner))?;
         }
         result
     }
@@ -220,7 +225,7 @@ impl Parser<'_, '_> {
         let result = self.key(&mut inner, level);
         let is_in_list = usize::try_from(index).is_ok_and(|index| index < list.len());
         if result.is_ok() || is_in_list {
-            store_index(list, index, Json::Object(inner))?;
+            self.store_index(list, index, Json::Object(inner))?;
         }
         result
     }
@@ -252,7 +257,24 @@ impl Parser<'_, '_> {
         } else {
             self.value()?
         };
-        Ok(store_index(list, index, value)?)
+        self.store_index(list, index, value)
+    }
+
+    fn store_index(&mut self, list: &mut Vec<Json>, index: i64, value: Json) -> Result<(), Stop> {
+        let position = usize::try_from(index).map_err(|_| format!("negative {index} index not allowed"))?;
+        if position > MAX_INDEX {
+            let limit = "is greater than maximum supported index of";
+            return Err(Stop::Failed(format!("index of {index} {limit} {MAX_INDEX}")));
+        }
+        if list.len() <= position {
+            let padding = self.padding.checked_sub(position - list.len());
+            self.padding = padding.ok_or_else(|| format!("lists are padded with more than {MAX_PADDING} nulls"))?;
+            list.resize(position + 1, Json::Null);
+        }
+        if let Some(slot) = list.get_mut(position) {
+            *slot = value;
+        }
+        Ok(())
     }
 
     /// A value or a list of values.
@@ -341,20 +363,6 @@ fn restore_empty(values: &mut Values, key: &str) {
     if let Some(taken) = values.get_mut(key) {
         *taken = Json::Object(Values::new());
     }
-}
-
-fn store_index(list: &mut Vec<Json>, index: i64, value: Json) -> Result<(), String> {
-    let position = usize::try_from(index).map_err(|_| format!("negative {index} index not allowed"))?;
-    if position > MAX_INDEX {
-        return Err(format!("index of {index} is greater than maximum supported index of {MAX_INDEX}"));
-    }
-    if list.len() <= position {
-        list.resize(position + 1, Json::Null);
-    }
-    if let Some(slot) = list.get_mut(position) {
-        *slot = value;
-    }
-    Ok(())
 }
 
 /// As Go's `%q` of a rune.

@@ -2,6 +2,8 @@
 //!
 //! **Invariant:** integers and floats stay apart here; values are made floats where they are loaded, metadata needs the difference.
 
+use std::borrow::Cow;
+
 use serde_json::Value as Json;
 
 use crate::goyaml;
@@ -9,6 +11,11 @@ use crate::goyaml;
 /// The first document of a text, as JSON. The error is worded as sigs.k8s.io/yaml words it.
 pub(super) fn decode(text: &str) -> Result<Json, String> {
     goyaml::from_str(text).map_err(|error| error.to_string())
+}
+
+/// The documents of a values file; its separators are lines that begin with three hyphens (Kubernetes' `YAMLReader`).
+pub(super) fn split(text: &str) -> Result<Vec<Cow<'_, str>>, String> {
+    goyaml::split(text).map_err(|error| format!("error reading yaml document: {error}"))
 }
 
 /// What Go's JSON decoder calls the kind of a document.

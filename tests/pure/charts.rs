@@ -309,3 +309,37 @@ fn numbers_of_files_are_floats_and_those_set_are_integers() {
     assert_eq!(map.get("file").unwrap().type_name(), "float64");
     assert_eq!(map.get("set").unwrap().type_name(), "int64");
 }
+
+#[test]
+fn set_expressions_cannot_fill_the_memory() {
+    let expression = (0..40).map(|index| format!("a[{index}][65536]=1")).collect::<Vec<_>>().join(",");
+    let error = set_values(&mut Values::new(), &expression, Style::Typed).unwrap_err();
+    assert_eq!(error.to_string(), "lists are padded with more than 1048576 nulls");
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_text_makes_a_parser_panic(text in r"(\PC|[=.,\[\]{}\\*?!/<>^~|x0-9 -]|---\n|: ){0,40}") {
+        for style in [Style::Typed, Style::Text, Style::Json, Style::Literal] {
+            let mut values = with_float_numbers(serde_json::from_str(r#"{"a": {"b": [1, null]}, "0": []}"#).unwrap());
+            let _ = set_values(&mut values, &text, style);
+        }
+        let _ = Glob::parse(&text).map(|glob| glob.matches(&text));
+        let _ = IgnoreRules::parse(&text).map(|rules| rules.ignores(&text, false));
+        let _ = rhumb::chart::decode_values(&text);
+        let version = rhumb::version::Version::parse(&text).or_else(|_| rhumb::version::Version::parse_strict("1.2.3"));
+        let constraint = rhumb::version::Constraints::parse(&text);
+        if let (Ok(version), Ok(constraint)) = (version, constraint) {
+            proptest::prop_assert_eq!(constraint.check(&version), constraint.validate(&version).is_ok());
+        }
+    }
+
+    #[test]
+    fn no_bytes_make_the_archive_reader_panic(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..600)) {
+        use std::io::Write as _;
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(&bytes).unwrap();
+        proptest::prop_assert!(Chart::from_archive(&encoder.finish().unwrap()).is_err());
+        proptest::prop_assert!(Chart::from_archive(&bytes).is_err());
+    }
+}
