@@ -23,7 +23,6 @@ mod inventory;
 mod lookup;
 mod merge;
 mod objects;
-mod order;
 mod request;
 mod single;
 mod store;
