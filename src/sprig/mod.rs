@@ -13,13 +13,20 @@ mod cast;
 mod decimal;
 mod defaults;
 mod dicts;
+mod encoding;
 mod lists;
 mod merge;
+mod network;
 mod numeric;
 mod paths;
+mod random;
+mod re2;
 mod reflect;
+mod regex;
+mod semver;
 mod strings;
 mod unicode;
+mod url;
 mod words;
 
 pub use ambient::Ambient;
@@ -39,5 +46,11 @@ pub fn functions<H: Ambient>() -> Vec<Function<H>> {
     functions.extend(defaults::functions());
     functions.extend(reflect::functions());
     functions.extend(paths::functions());
+    functions.extend(regex::functions());
+    functions.extend(semver::functions());
+    functions.extend(encoding::functions());
+    functions.extend(url::functions());
+    functions.extend(random::functions());
+    functions.extend(network::functions());
     functions
 }

@@ -1,0 +1,239 @@
+//! Regular expressions.
+//!
+//! Counterpart: `regex.go` of sprig 3.3.0 over Go's `regexp`; the syntax is translated in `re2`.
+//!
+//! **Invariant:** a pattern is compiled at most once while it is among the last [`CACHED`] that were used on a thread.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use regex::bytes::{Captures, Match, Regex, RegexBuilder};
+
+use super::args::{self, STRING, STRING2, STRING3, bytes, int, string, text};
+use super::re2;
+use super::unicode::{is_digit, is_letter};
+use crate::gotemplate::Function;
+use crate::value::{CallError, CallResult, ElementType, List, Signature, Type, Value, quote};
+
+/// Compiled patterns that a thread keeps.
+const CACHED: usize = 128;
+
+/// Bytes that a compiled pattern may take.
+const MAX_COMPILED: usize = 16 << 20;
+
+struct Pattern {
+    regex: Regex,
+    names: Vec<String>,
+}
+
+thread_local! {
+    static PATTERNS: RefCell<BTreeMap<String, Rc<Pattern>>> = const { RefCell::new(BTreeMap::new()) };
+}
+
+const SUBJECT_COUNT: &[Type] = &[Type::String, Type::String, Type::Int];
+
+/// The functions on regular expressions.
+pub(super) fn functions<H>() -> Vec<Function<H>> {
+    let two = Signature::fixed(STRING2);
+    let three = Signature::fixed(STRING3);
+    let counted = Signature::fixed(SUBJECT_COUNT);
+    vec![
+        Function::pure("regexMatch", two, |args| {
+            let pattern = compile(args, false).ok();
+            Ok(Value::Bool(pattern.is_some_and(|pattern| pattern.regex.is_match(bytes(args, 1)))))
+        }),
+        Function::pure("mustRegexMatch", two, |args| {
+            Ok(Value::Bool(compile(args, false)?.regex.is_match(bytes(args, 1))))
+        }),
+        Function::pure("regexFind", two, |args| find(args, true)),
+        Function::pure("mustRegexFind", two, |args| find(args, false)),
+        Function::pure("regexFindAll", counted, |args| find_all(args, true)),
+        Function::pure("mustRegexFindAll", counted, |args| find_all(args, false)),
+        Function::pure("regexReplaceAll", three, |args| replace(args, true, expand)),
+        Function::pure("mustRegexReplaceAll", three, |args| replace(args, false, expand)),
+        Function::pure("regexReplaceAllLiteral", three, |args| replace(args, true, literal)),
+        Function::pure("mustRegexReplaceAllLiteral", three, |args| replace(args, false, literal)),
+        Function::pure("regexSplit", counted, |args| split(args, true)),
+        Function::pure("mustRegexSplit", counted, |args| split(args, false)),
+        Function::pure("regexQuoteMeta", Signature::fixed(STRING), |args| string(quote_meta(bytes(args, 0)))),
+    ]
+}
+
+/// Compiles the pattern in the first argument. Where sprig uses `MustCompile`, the error names the pattern once more.
+fn compile(args: &[Value], panics: bool) -> Result<Rc<Pattern>, CallError> {
+    let source = text(args, 0);
+    if let Some(pattern) = PATTERNS.with_borrow(|patterns| patterns.get(source.as_ref()).cloned()) {
+        return Ok(pattern);
+    }
+    let pattern = compile_new(&source).map(Rc::new).map_err(|message| {
+        if !panics {
+            return CallError::new(message);
+        }
+        let is_plain = !source.contains(|letter: char| letter == '`' || (letter.is_control() && letter != '\t'));
+        let quoted = if is_plain { format!("`{source}`") } else { quote(source.as_bytes()) };
+        CallError::new(format!("regexp: Compile({quoted}): {message}"))
+    })?;
+    PATTERNS.with_borrow_mut(|patterns| {
+        if patterns.len() >= CACHED {
+            patterns.clear();
+        }
+        patterns.insert(source.into_owned(), Rc::clone(&pattern));
+    });
+    Ok(pattern)
+}
+
+fn compile_new(source: &str) -> Result<Pattern, String> {
+    let translated = re2::translate(source)?;
+    let regex = RegexBuilder::new(&translated.pattern).size_limit(MAX_COMPILED).nest_limit(4_000).build();
+    match regex {
+        Ok(regex) => Ok(Pattern { regex, names: translated.names }),
+        Err(_) => Err(format!("error parsing regexp: expression too large: `{source}`")),
+    }
+}
+
+/// All matches in order, as Go finds them: an empty one never directly after another, nor within a letter.
+fn each_match<'t>(pattern: &Pattern, subject: &'t [u8], limit: usize) -> Vec<Match<'t>> {
+    let mut found = Vec::new();
+    let mut position = 0;
+    let mut last_end = None;
+    while position <= subject.len() && found.len() < limit {
+        let Some(next) = pattern.regex.find_at(subject, position) else { break };
+        if next.is_empty() && !is_boundary(subject, next.start()) {
+            position = next.start() + 1;
+            continue;
+        }
+        if !next.is_empty() || last_end != Some(next.end()) {
+            found.push(next);
+        }
+        last_end = Some(next.end());
+        position = if next.end() > position { next.end() } else { position + 1 };
+    }
+    found
+}
+
+/// Whether no letter is cut here.
+fn is_boundary(subject: &[u8], position: usize) -> bool {
+    subject.get(position).is_none_or(|byte| byte & 0xc0 != 0x80)
+}
+
+fn find(args: &[Value], panics: bool) -> CallResult {
+    let pattern = compile(args, panics)?;
+    string(pattern.regex.find(bytes(args, 1)).map_or(&[][..], |found| found.as_bytes()))
+}
+
+fn find_all(args: &[Value], panics: bool) -> CallResult {
+    let pattern = compile(args, panics)?;
+    let found = each_match(&pattern, bytes(args, 1), usize::try_from(int(args, 2)).unwrap_or(usize::MAX));
+    if found.is_empty() {
+        return Ok(Value::List(List::nil(ElementType::String)));
+    }
+    Ok(Value::strings(found.into_iter().map(|found| found.as_bytes())))
+}
+
+type Replacer = fn(&mut Vec<u8>, &Pattern, &Captures<'_>, &[u8]);
+
+fn replace(args: &[Value], panics: bool, append: Replacer) -> CallResult {
+    let pattern = compile(args, panics)?;
+    let (subject, replacement) = (bytes(args, 1), bytes(args, 2));
+    let mut out = Vec::with_capacity(subject.len());
+    let mut done = 0;
+    for found in each_match(&pattern, subject, usize::MAX) {
+        let Some(captures) = pattern.regex.captures_at(subject, found.start()) else { continue };
+        out.extend_from_slice(subject.get(done..found.start()).unwrap_or_default());
+        append(&mut out, &pattern, &captures, replacement);
+        done = found.end();
+        if out.len() > args::MAX_BYTES {
+            return args::too_long();
+        }
+    }
+    out.extend_from_slice(subject.get(done..).unwrap_or_default());
+    string(out)
+}
+
+fn literal(out: &mut Vec<u8>, _: &Pattern, _: &Captures<'_>, replacement: &[u8]) {
+    out.extend_from_slice(replacement);
+}
+
+/// Appends the replacement with `$1`, `${1}`, `$name` filled in. A name takes all letters it can: `$1W` is the group `1W`.
+fn expand(out: &mut Vec<u8>, pattern: &Pattern, captures: &Captures<'_>, replacement: &[u8]) {
+    let mut rest = replacement;
+    while let Some(dollar) = rest.iter().position(|byte| *byte == b'$') {
+        out.extend_from_slice(rest.get(..dollar).unwrap_or_default());
+        rest = rest.get(dollar + 1..).unwrap_or_default();
+        if let Some(after) = rest.strip_prefix(b"$") {
+            out.push(b'$');
+            rest = after;
+            continue;
+        }
+        match reference(rest) {
+            Some((name, after)) => {
+                if let Some(group) = group(pattern, captures, name) {
+                    out.extend_from_slice(group);
+                }
+                rest = after;
+            }
+            None => out.push(b'$'),
+        }
+    }
+    out.extend_from_slice(rest);
+}
+
+/// The name that a reference begins with, and what follows it.
+fn reference(text: &[u8]) -> Option<(&str, &[u8])> {
+    let braced = text.strip_prefix(b"{");
+    let body = braced.unwrap_or(text);
+    let valid = body.utf8_chunks().next().map_or("", |chunk| chunk.valid());
+    let length = valid.find(|letter| !is_letter(letter) && !is_digit(letter) && letter != '_').unwrap_or(valid.len());
+    let name = valid.get(..length).filter(|name| !name.is_empty())?;
+    let after = body.get(length..)?;
+    Some((name, if braced.is_some() { after.strip_prefix(b"}")? } else { after }))
+}
+
+fn group<'t>(pattern: &Pattern, captures: &Captures<'t>, name: &str) -> Option<&'t [u8]> {
+    let found = if name.bytes().all(|byte| byte.is_ascii_digit()) && (name == "0" || !name.starts_with('0')) {
+        captures.get(name.parse().ok()?)
+    } else {
+        captures.get(pattern.names.iter().position(|known| known == name)?)
+    };
+    found.map(|found| found.as_bytes())
+}
+
+fn split(args: &[Value], panics: bool) -> CallResult {
+    let pattern = compile(args, panics)?;
+    let (subject, count) = (bytes(args, 1), int(args, 2));
+    if count == 0 {
+        return Ok(Value::List(List::nil(ElementType::String)));
+    }
+    if subject.is_empty() && !bytes(args, 0).is_empty() {
+        return Ok(Value::strings([""]));
+    }
+    let limit = usize::try_from(count).unwrap_or(usize::MAX);
+    let mut parts: Vec<&[u8]> = Vec::new();
+    let (mut start, mut end) = (0, 0);
+    for found in each_match(&pattern, subject, limit) {
+        if parts.len() + 1 == limit {
+            break;
+        }
+        end = found.start();
+        if found.end() != 0 {
+            parts.push(subject.get(start..end).unwrap_or_default());
+        }
+        start = found.end();
+    }
+    if end != subject.len() {
+        parts.push(subject.get(start..).unwrap_or_default());
+    }
+    Ok(Value::strings(parts))
+}
+
+fn quote_meta(text: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len() + 8);
+    for byte in text {
+        if br"\.+*?()|[]{}^$".contains(byte) {
+            out.push(b'\\');
+        }
+        out.push(*byte);
+    }
+    out
+}
