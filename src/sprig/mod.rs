@@ -10,10 +10,14 @@ mod ambient;
 mod args;
 mod case;
 mod cast;
+mod date;
 mod decimal;
 mod defaults;
 mod dicts;
+mod duration;
 mod encoding;
+mod layout;
+mod layout_parse;
 mod lists;
 mod merge;
 mod network;
@@ -25,11 +29,13 @@ mod reflect;
 mod regex;
 mod semver;
 mod strings;
+mod time;
 mod unicode;
 mod url;
 mod words;
 
 pub use ambient::Ambient;
+pub use duration::parse_duration;
 
 use crate::gotemplate::Function;
 
@@ -52,5 +58,6 @@ pub fn functions<H: Ambient>() -> Vec<Function<H>> {
     functions.extend(url::functions());
     functions.extend(random::functions());
     functions.extend(network::functions());
+    functions.extend(date::functions());
     functions
 }
