@@ -151,14 +151,6 @@ pub enum Error {
         /// Which label or annotation is wrong.
         message: String,
     },
-    /// A CustomResourceDefinition was refused by the server's own controllers.
-    #[error("{object} cannot be established: {message}")]
-    NotEstablished {
-        /// The definition.
-        object: ObjectReference,
-        /// Why.
-        message: String,
-    },
     /// The wait was called off, or the operator is stopping.
     #[error("cancelled")]
     Cancelled,
@@ -178,11 +170,9 @@ impl Error {
     /// Whether trying again can help. Several failures are terminal only if all are.
     pub fn class(&self) -> Class {
         match self {
-            Self::Configuration { .. }
-            | Self::NoMatch { .. }
-            | Self::InvalidObject { .. }
-            | Self::Ownership { .. }
-            | Self::NotEstablished { .. } => Class::Terminal,
+            Self::Configuration { .. } | Self::NoMatch { .. } | Self::InvalidObject { .. } | Self::Ownership { .. } => {
+                Class::Terminal
+            }
             Self::Requests(failures) => failures.iter().map(Failure::class).min().unwrap_or(Class::Transient),
             Self::Discovery(_) | Self::Cancelled | Self::Timeout { .. } => Class::Transient,
         }

@@ -23,6 +23,7 @@ mod inventory;
 mod lookup;
 mod merge;
 mod objects;
+mod order;
 mod request;
 mod single;
 mod store;

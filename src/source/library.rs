@@ -1,18 +1,61 @@
 //! The one place where charts come from: indexes, archives and registries, each thing fetched once and shared.
 //!
-//! **Invariant:** whoever gets a chart with a digest gets the bytes that have this digest.
+//! **Invariant:** whoever gets a chart with a digest gets the bytes that have this digest, and only after they were fetched once with
+//! the same address and the same credentials.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::{Access, Error, Index};
+use moka::sync::Cache;
+use oci_client::Reference;
+use oci_client::manifest::OciDescriptor;
+use regex::Regex;
+use url::Url;
+
+use super::access::Identity;
+use super::cache::{ChartCache, Loaded};
+use super::flight::Flights;
+use super::http::{Answer, Ask, Http, Validators, shown};
+use super::index::{MAX_INDEX_SIZE, hint, index_url, parse_range};
+use super::registry::{self, Registries};
+use super::{Access, Error, Index, digest};
 use crate::chart::Chart;
+use crate::version::Version;
+
+/// The most bytes that the archive of a chart may have: 10 MiB, as in Flux.
+pub const MAX_CHART_ARCHIVE_SIZE: u64 = 10 * 1024 * 1024;
+/// How many bytes of indexes are kept, as they lie in memory.
+const MAX_KEPT_INDEXES: u64 = 128 * 1024 * 1024;
+/// How long an index is kept that nobody asks for.
+const INDEX_IDLE: Duration = Duration::from_secs(2 * 3600);
+/// How many archives are remembered by what they were fetched as.
+const MAX_REMEMBERED: u64 = 20_000;
+/// How long a tag is taken to stand for the same chart.
+const TAG_AGE: Duration = Duration::from_secs(600);
 
 /// Fetches charts, and keeps what may be wanted again. Cheap to clone; clones share everything.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Library(Arc<Inner>);
 
-#[derive(Default)]
-struct Inner {}
+struct Inner {
+    http: Http,
+    registries: Registries,
+    charts: ChartCache,
+    indexes: Cache<Identity, KnownIndex>,
+    fetching_indexes: Flights<Identity, Arc<Index>>,
+    /// What an archive's URL gave to whom.
+    archives: Cache<(Identity, String), Arc<str>>,
+    fetching_archives: Flights<(Identity, String), Loaded>,
+    /// What a tag gave to whom.
+    tags: Cache<(Identity, String), Arc<str>>,
+}
+
+#[derive(Clone)]
+struct KnownIndex {
+    index: Arc<Index>,
+    validators: Validators,
+}
 
 /// A chart with what is known of its archive.
 #[derive(Clone, Debug)]
@@ -49,6 +92,17 @@ pub struct ArtifactRevision {
     pub digest: String,
 }
 
+/// The layer of an artifact that matters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ArtifactLayer {
+    /// The layer's digest.
+    pub digest: String,
+    /// Bytes of the layer.
+    pub size: u64,
+    /// The manifest's annotations.
+    pub annotations: BTreeMap<String, String>,
+}
+
 impl std::fmt::Display for ArtifactRevision {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match &self.tag {
@@ -58,35 +112,351 @@ impl std::fmt::Display for ArtifactRevision {
     }
 }
 
+impl Default for Library {
+    fn default() -> Self {
+        let indexes = Cache::builder()
+            .max_capacity(MAX_KEPT_INDEXES)
+            .weigher(|_, known: &KnownIndex| u32::try_from(known.index.weight()).unwrap_or(u32::MAX))
+            .time_to_idle(INDEX_IDLE)
+            .build();
+        Self(Arc::new(Inner {
+            http: Http::default(),
+            registries: Registries::default(),
+            charts: ChartCache::default(),
+            indexes,
+            fetching_indexes: Flights::default(),
+            archives: Cache::new(MAX_REMEMBERED),
+            fetching_archives: Flights::default(),
+            tags: Cache::builder().max_capacity(MAX_REMEMBERED).time_to_live(TAG_AGE).build(),
+        }))
+    }
+}
+
 impl Library {
     /// An empty library.
     pub fn new() -> Self {
         Self::default()
     }
 
+    /// The chart with this digest, if it is at hand.
+    pub fn get(&self, digest: &str) -> Option<Arc<Chart>> {
+        self.0.charts.get(digest).map(|loaded| loaded.chart)
+    }
+
+    /// Keeps a chart that was built here under the digest that stands for the build.
+    pub fn keep(&self, chart: Arc<Chart>, digest: &str, size: u64) {
+        self.0.charts.insert(Loaded { chart, digest: digest.into(), size });
+    }
+
     /// The index of a repository, asked for again; a server that says it has not changed sends nothing.
     pub async fn index(&self, access: &Access) -> Result<Arc<Index>, Error> {
-        Err(Error::Unsupported { what: access.url.clone() })
+        let (library, owned) = (self.clone(), access.clone());
+        let fetch = || async move { library.fetch_index(&owned).await };
+        self.0.fetching_indexes.join(access.identity(), fetch).await
+    }
+
+    /// The index of a repository as last fetched; fetched if it is not at hand.
+    pub async fn known_index(&self, access: &Access) -> Result<Arc<Index>, Error> {
+        match self.0.indexes.get(&access.identity()) {
+            Some(known) => Ok(known.index),
+            None => self.index(access).await,
+        }
+    }
+
+    async fn fetch_index(&self, access: &Access) -> Result<Arc<Index>, Error> {
+        let url = index_url(&http_url(access)?);
+        let known = self.0.indexes.get(&access.identity());
+        let validators = known.as_ref().map(|known| &known.validators);
+        let ask = Ask { what: "index", limit: MAX_INDEX_SIZE, gzip: true, known: validators };
+        let (bytes, validators) = match (self.0.http.fetch(access, &url, ask).await?, known) {
+            (Answer::Body(bytes, validators), _) => (bytes, validators),
+            (Answer::NotModified, Some(known)) => return Ok(known.index),
+            (Answer::NotModified, None) => {
+                return Err(Error::Status { url: shown(&url), status: "304 Not Modified".to_owned() });
+            }
+        };
+        let place = shown(&url);
+        let parse = tokio::task::spawn_blocking(move || Index::parse(&bytes, &place)).await;
+        let index = parse.map_err(|error| Error::Index { url: shown(&url), message: error.to_string() })??;
+        let mut index = Arc::new(index);
+        // Two sources with the same index share one table.
+        if let Some((_, same)) = self.0.indexes.iter().find(|(_, known)| known.index.digest == index.digest) {
+            index = same.index;
+        }
+        self.0.indexes.insert(access.identity(), KnownIndex { index: Arc::clone(&index), validators });
+        Ok(index)
+    }
+
+    /// The version and, if the index gives it, the digest of the chart that [`Self::chart_from_repository`] would give.
+    pub async fn find_in_repository(
+        &self,
+        access: &Access,
+        name: &str,
+        version: &str,
+    ) -> Result<(String, Option<String>), Error> {
+        let index = self.known_index(access).await?;
+        let entry = index.find(name, version, &shown(&http_url(access)?))?;
+        Ok((entry.version.clone(), entry.digest.as_ref().map(|hex| format!("sha256:{hex}"))))
     }
 
     /// A chart of an HTTP repository by its name and a version or range; the index is fetched if it is not at hand.
+    ///
+    /// An archive that does not have the digest in the index is refused, where Flux takes it.
     pub async fn chart_from_repository(&self, access: &Access, name: &str, version: &str) -> Result<Fetched, Error> {
-        Err(Error::Unsupported { what: format!("{} {name} {version}", access.url) })
-    }
-
-    /// A chart below a registry's path by its name and a version or range.
-    pub async fn chart_from_registry(&self, access: &Access, name: &str, version: &str) -> Result<Fetched, Error> {
-        Err(Error::Unsupported { what: format!("{} {name} {version}", access.url) })
+        let repository = http_url(access)?;
+        let index = self.known_index(access).await?;
+        let entry = index.find(name, version, &shown(&repository))?;
+        let url = entry.archive_url(name, &repository)?;
+        let expected = entry.digest.as_deref();
+        let loaded = if url.scheme() == "oci" {
+            self.chart_behind_oci_url(access, name, &entry.version, &url).await?.1
+        } else {
+            self.archive(access, &url, expected).await?
+        };
+        Ok(loaded.fetched(entry.version.clone()))
     }
 
     /// The chart at a URL at which somebody else serves it, checked by its digest (`sha256:` and hex).
     pub async fn chart_from_url(&self, url: &str, digest: &str) -> Result<Fetched, Error> {
-        Err(Error::Unsupported { what: format!("{url} {digest}") })
+        let access = Access::anonymous(url);
+        let loaded = match self.0.charts.get(digest) {
+            Some(loaded) => loaded,
+            None => self.archive(&access, &http_url(&access)?, Some(digest)).await?,
+        };
+        let version = loaded.chart.metadata.version.clone();
+        Ok(loaded.fetched(version))
     }
 
-    /// The chart with this digest, if it is at hand.
-    pub fn get(&self, digest: &str) -> Option<Arc<Chart>> {
-        let _ = (&self.0, digest);
-        None
+    /// An archive that is at hand for whoever asks, or is fetched.
+    async fn archive(&self, access: &Access, url: &Url, expected: Option<&str>) -> Result<Loaded, Error> {
+        if !matches!(url.scheme(), "http" | "https") {
+            let message = format!("scheme '{}' is not http, https or oci", url.scheme());
+            return Err(Error::InvalidUrl { url: shown(url), message });
+        }
+        let key = (access.identity(), url.to_string());
+        let fits = |found: &str| expected.is_none_or(|expected| digest::equal(expected, found));
+        if let Some(known) = self.0.archives.get(&key).filter(|known| fits(known))
+            && let Some(loaded) = self.0.charts.get(&known)
+        {
+            return Ok(loaded);
+        }
+        let (library, owned, from) = (self.clone(), access.clone(), url.clone());
+        let wanted = expected.map(str::to_owned);
+        let fetch = || async move { library.fetch_archive(&owned, &from, wanted.as_deref()).await };
+        let loaded = self.0.fetching_archives.join(key.clone(), fetch).await?;
+        self.0.archives.insert(key, Arc::clone(&loaded.digest));
+        check(&loaded.digest, expected, url)?;
+        Ok(loaded)
+    }
+
+    async fn fetch_archive(&self, access: &Access, url: &Url, expected: Option<&str>) -> Result<Loaded, Error> {
+        let ask = Ask { what: "chart", limit: MAX_CHART_ARCHIVE_SIZE, gzip: false, known: None };
+        match self.0.http.fetch(access, url, ask).await? {
+            Answer::Body(bytes, _) => {
+                // Bytes that are not what was announced are not even parsed.
+                check(&digest::sha256(&bytes), expected, url)?;
+                self.0.charts.load(bytes, shown(url)).await
+            }
+            Answer::NotModified => Err(Error::Status { url: shown(url), status: "304 Not Modified".to_owned() }),
+        }
+    }
+
+    /// The version that [`Self::chart_from_registry`] would give; an exact one costs no request.
+    pub async fn find_in_registry(&self, access: &Access, name: &str, version: &str) -> Result<String, Error> {
+        let repository = registry::repository(access, Some(name))?;
+        self.registry_version(access, &repository, name, version).await
+    }
+
+    /// A chart below a registry's path by its name and a version or range.
+    pub async fn chart_from_registry(&self, access: &Access, name: &str, version: &str) -> Result<Fetched, Error> {
+        let repository = registry::repository(access, Some(name))?;
+        let version = self.registry_version(access, &repository, name, version).await?;
+        let loaded = self.tagged_chart(access, &registry::tagged(&repository, &version)).await?;
+        Ok(loaded.fetched(version))
+    }
+
+    /// Charts of an index that lie in a registry, which Flux cannot follow; the credentials are the repository's if it says so.
+    async fn chart_behind_oci_url(
+        &self,
+        access: &Access,
+        name: &str,
+        version: &str,
+        url: &Url,
+    ) -> Result<(String, Loaded), Error> {
+        let text = url.as_str();
+        let (place, tag) = match text.rsplit_once(':') {
+            Some((place, tag)) if !tag.contains('/') => (place, tag),
+            _ => (text.trim_end_matches('/'), version),
+        };
+        let mut there = Access { url: place.to_owned(), ..Access::anonymous(place) };
+        there.timeout = access.timeout;
+        if access.pass_credentials {
+            there.credentials.clone_from(&access.credentials);
+            there.tls.ca.clone_from(&access.tls.ca);
+        }
+        let repository = registry::repository(&there, None).map_err(|error| Error::InvalidUrl {
+            url: text.to_owned(),
+            message: format!("in the index for chart '{name}': {error}"),
+        })?;
+        let loaded = self.tagged_chart(&there, &registry::tagged(&repository, tag)).await?;
+        Ok((tag.to_owned(), loaded))
+    }
+
+    async fn registry_version(
+        &self,
+        access: &Access,
+        repository: &Reference,
+        name: &str,
+        version: &str,
+    ) -> Result<String, Error> {
+        if Version::parse_three_part(version).is_ok() {
+            return Ok(version.to_owned());
+        }
+        let constraints = parse_range(name, version)?;
+        let tags = self.0.registries.tags(access, repository).await?;
+        let versions: Vec<String> = tags.iter().map(|tag| tag.replace('_', "+")).collect();
+        // Flux knows strict versions only; those with a leading v get their turn where there is nothing else.
+        for parse in [Version::parse_strict, Version::parse_three_part] {
+            let parsed = versions.iter().filter_map(|text| Some((parse(text).ok()?, text)));
+            let fitting = parsed.filter(|(parsed, _)| constraints.check(parsed));
+            if let Some((_, text)) = fitting.max_by(|left, right| left.0.cmp(&right.0)) {
+                return Ok(text.clone());
+            }
+        }
+        Err(Error::NotFound {
+            chart: name.to_owned(),
+            version: version.to_owned(),
+            place: registry::place(repository),
+            hint: hint(versions.iter().map(String::as_str).filter(|text| Version::parse(text).is_ok())),
+            in_registry: true,
+        })
+    }
+
+    async fn tagged_chart(&self, access: &Access, reference: &Reference) -> Result<Loaded, Error> {
+        let key = (access.identity(), registry::whole(reference));
+        if let Some(known) = self.0.tags.get(&key)
+            && let Some(loaded) = self.0.charts.get(&known)
+        {
+            return Ok(loaded);
+        }
+        let (library, owned, from) = (self.clone(), access.clone(), reference.clone());
+        let fetch = || async move {
+            let manifest = library.0.registries.manifest(&owned, &from).await?;
+            let layer = manifest.layer(None, &from)?;
+            library.layer_chart(&owned, &from, layer).await
+        };
+        let loaded = self.0.fetching_archives.join(key.clone(), fetch).await?;
+        self.0.tags.insert(key, Arc::clone(&loaded.digest));
+        Ok(loaded)
+    }
+
+    /// The chart in a layer; who reads the manifest may read its layers.
+    async fn layer_chart(&self, access: &Access, from: &Reference, layer: &OciDescriptor) -> Result<Loaded, Error> {
+        if let Some(loaded) = self.0.charts.get(&layer.digest) {
+            return Ok(loaded);
+        }
+        let bytes = self.0.registries.layer(access, from, layer).await?;
+        self.0.charts.load(bytes, registry::whole(from)).await
+    }
+
+    /// What a reference stands for now.
+    pub async fn find_artifact(&self, access: &Access, wanted: &ArtifactReference) -> Result<ArtifactRevision, Error> {
+        let repository = registry::repository(access, None)?;
+        if let Some(digest) = &wanted.digest {
+            return Ok(ArtifactRevision { tag: None, digest: digest.clone() });
+        }
+        let tag = match &wanted.semver {
+            Some(range) => self.tag_in_range(access, &repository, range, wanted.semver_filter.as_deref()).await?,
+            None => wanted.tag.clone().unwrap_or_else(|| "latest".to_owned()),
+        };
+        let reference = registry::tagged(&repository, &tag);
+        let digest = self.0.registries.manifest_digest(access, &reference).await?;
+        Ok(ArtifactRevision { tag: Some(tag), digest })
+    }
+
+    async fn tag_in_range(
+        &self,
+        access: &Access,
+        repository: &Reference,
+        range: &str,
+        filter: Option<&str>,
+    ) -> Result<String, Error> {
+        let place = registry::place(repository);
+        let constraints = parse_range(&place, range)?;
+        let filter = filter.map(Regex::new).transpose().map_err(|error| Error::InvalidReference {
+            message: format!("semverFilter of {place} is no regular expression: {error}"),
+        })?;
+        let tags = self.0.registries.tags(access, repository).await?;
+        let fitting = tags.iter().filter(|tag| filter.as_ref().is_none_or(|filter| filter.is_match(tag)));
+        let parsed = fitting.filter_map(|tag| Some((Version::parse(&tag.replace('_', "+")).ok()?, tag)));
+        let best = parsed.filter(|(version, _)| constraints.check(version)).max_by(|left, right| left.0.cmp(&right.0));
+        best.map(|(_, tag)| tag.clone()).ok_or_else(|| Error::Registry {
+            reference: place,
+            message: format!(
+                "no match found for semver: {range}{}",
+                hint(tags.iter().map(String::as_str).filter(|tag| Version::parse(tag).is_ok()))
+            ),
+        })
+    }
+
+    /// The layer of an artifact that matters: that of the media type, or the chart's, or the first.
+    pub async fn artifact_layer(
+        &self,
+        access: &Access,
+        digest: &str,
+        media_type: Option<&str>,
+    ) -> Result<ArtifactLayer, Error> {
+        let reference = registry::digested(&registry::repository(access, None)?, digest);
+        let manifest = self.0.registries.manifest(access, &reference).await?;
+        let layer = manifest.layer(media_type, &reference)?;
+        let size = u64::try_from(layer.size).unwrap_or_default();
+        Ok(ArtifactLayer { digest: layer.digest.clone(), size, annotations: manifest.annotations.clone() })
+    }
+
+    /// The chart in an artifact, by the manifest's digest.
+    pub async fn chart_from_artifact(
+        &self,
+        access: &Access,
+        digest: &str,
+        media_type: Option<&str>,
+    ) -> Result<Fetched, Error> {
+        let reference = registry::digested(&registry::repository(access, None)?, digest);
+        let manifest = self.0.registries.manifest(access, &reference).await?;
+        let layer = manifest.layer(media_type, &reference)?;
+        let loaded = self.layer_chart(access, &reference, layer).await?;
+        let version = loaded.chart.metadata.version.clone();
+        Ok(loaded.fetched(version))
+    }
+}
+
+impl Loaded {
+    fn fetched(self, version: String) -> Fetched {
+        Fetched { chart: self.chart, version, digest: self.digest.to_string(), size: self.size }
+    }
+}
+
+fn check(actual: &str, expected: Option<&str>, url: &Url) -> Result<(), Error> {
+    match expected {
+        Some(expected) if !digest::equal(expected, actual) => Err(Error::DigestMismatch {
+            what: shown(url),
+            expected: format!("sha256:{}", expected.strip_prefix("sha256:").unwrap_or(expected)),
+            actual: actual.to_owned(),
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// The URL of a source over HTTP.
+fn http_url(access: &Access) -> Result<Url, Error> {
+    let url = Url::parse(&access.url).map_err(|error| {
+        // What cannot be parsed cannot be cleaned either.
+        let url = access.url.rsplit_once('@').map_or(access.url.as_str(), |(_, rest)| rest);
+        Error::InvalidUrl { url: url.to_owned(), message: error.to_string() }
+    })?;
+    match url.scheme() {
+        "http" | "https" => Ok(url),
+        scheme => {
+            Err(Error::InvalidUrl { url: shown(&url), message: format!("scheme '{scheme}' is not http or https") })
+        }
     }
 }

@@ -13,11 +13,21 @@
 //! **Invariant:** a chart is parsed once for as long as anybody holds it, and never handed out under a digest that it does not have.
 
 mod access;
+mod cache;
+mod digest;
 mod error;
+mod flight;
+mod http;
 mod index;
 mod library;
+mod registry;
+mod secret;
+mod values_files;
 
 pub use access::{Access, ClientCertificate, Credentials, DEFAULT_TIMEOUT, RegistryLogin, Tls};
 pub use error::{Class, Error, Step};
-pub use index::Index;
-pub use library::{ArtifactReference, ArtifactRevision, Fetched, Library};
+pub use index::{Entry, Index, MAX_INDEX_SIZE};
+pub use library::{ArtifactLayer, ArtifactReference, ArtifactRevision, Fetched, Library, MAX_CHART_ARCHIVE_SIZE};
+pub use registry::CHART_LAYER;
+pub use secret::Secret;
+pub use values_files::{Merged, is_override, merge};

@@ -11,6 +11,3 @@ mod generated;
 // Loading of charts and making of values, against Helm.
 mod chart_loading;
 mod charts;
-
-// Readiness of live objects by kind, by kstatus' rules.
-mod readiness;

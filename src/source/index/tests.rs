@@ -1,0 +1,101 @@
+//! Selection follows the documented rules of Flux's source-controller 1.9 (exact text first, then the highest in the range).
+
+use super::*;
+
+const INDEX: &str = "
+apiVersion: v1
+generated: 2026-01-01T00:00:00Z
+somethingNew: {a: 1}
+entries:
+  app:
+  - {name: app, version: 1.0.0, digest: 'sha256:AB', urls: [app-1.0.0.tgz]}
+  - {name: app, version: 1.2.0, urls: ['https://other.example/app-1.2.0.tgz', second]}
+  - {name: app, version: 2.0.0-rc.1, urls: [charts/app-2.0.0-rc.1.tgz]}
+  - null
+  - {name: app, urls: [none]}
+  - {name: app, version: 1.5, urls: [a-number]}
+  - {name: app, version: '1.9', urls: [two-parts]}
+  built:
+  - {version: 0.1.0+a, created: '2026-01-01T00:00:00Z', urls: [a]}
+  - {version: 0.1.0+c, created: '2026-03-01T00:00:00.5Z', urls: [c]}
+  - {version: 0.1.0+b, created: '2026-02-01T00:00:00Z', urls: [b]}
+  broken: nothing
+  bare:
+  - {version: 1.0.0}
+";
+
+fn found(name: &str, version: &str) -> Result<String, String> {
+    let index = Index::parse(INDEX.as_bytes(), "https://charts.example/").unwrap();
+    let entry = index.find(name, version, "https://charts.example/");
+    entry.map(|entry| entry.version.clone()).map_err(|error| error.to_string())
+}
+
+#[test]
+fn the_exact_text_wins_then_the_highest_in_the_range() {
+    for (name, range, expected) in [
+        ("app", "1.0.0", "1.0.0"),
+        ("app", "2.0.0-rc.1", "2.0.0-rc.1"),
+        ("app", "1.9", "1.9"),
+        ("app", "*", "1.2.0"),
+        ("app", "", "1.2.0"),
+        ("app", ">=1.0.0 <1.1.0", "1.0.0"),
+        ("app", ">=1.0.0-0", "2.0.0-rc.1"),
+        ("built", "*", "0.1.0+c"),
+        ("built", "0.1.0+a", "0.1.0+a"),
+        ("built", "0.1.0", "0.1.0+c"),
+    ] {
+        assert_eq!(found(name, range).as_deref(), Ok(expected), "{name} {range}");
+    }
+}
+
+#[test]
+fn what_is_missing_is_told_with_what_there_is() {
+    let error = found("app", "3.x").unwrap_err();
+    assert_eq!(
+        error,
+        "no 'app' chart with version matching '3.x' found in https://charts.example/: of 4 versions the newest are 2.0.0-rc.1, 1.9, 1.2.0, 1.0.0"
+    );
+    assert!(found("nothing", "*").unwrap_err().contains("the index has 4 charts"));
+    assert!(found("broken", "*").is_err());
+    let error = found("app", "not a range").unwrap_err();
+    assert!(error.starts_with("invalid chart reference: version 'not a range' of chart 'app'"), "{error}");
+}
+
+#[test]
+fn an_index_needs_content_and_an_api_version() {
+    for (text, expected) in [
+        ("", "the index is empty"),
+        (" \n", "the index is empty"),
+        ("entries: {}", "no API version specified"),
+        ("{\"entries\": {}}", "no API version specified"),
+        ("<html></html>", "index from https://charts.example/"),
+        ("apiVersion: [", "yaml"),
+    ] {
+        let error = Index::parse(text.as_bytes(), "https://charts.example/").unwrap_err();
+        assert!(matches!(error, Error::Index { .. }), "{text}");
+        assert!(error.to_string().contains(expected), "{text}: {error}");
+    }
+}
+
+#[test]
+fn json_is_read_as_yaml_is() {
+    let yaml = Index::parse(INDEX.as_bytes(), "").unwrap();
+    let json = goyaml::from_str(INDEX.as_bytes()).unwrap().to_string();
+    let json = Index::parse(json.as_bytes(), "").unwrap();
+    assert_eq!(yaml.charts, json.charts);
+    assert_eq!(yaml.charts["app"].len(), 4);
+}
+
+#[test]
+fn archive_urls_are_joined_as_flux_joins_them() {
+    let index = Index::parse(INDEX.as_bytes(), "").unwrap();
+    let url = |name: &str, version: &str, repository: &str| {
+        let repository = Url::parse(repository).unwrap();
+        index.find(name, version, "").unwrap().archive_url(name, &repository).map(|url| url.to_string())
+    };
+    assert_eq!(url("app", "1.0.0", "https://a.example/x").unwrap(), "https://a.example/x/app-1.0.0.tgz");
+    assert_eq!(url("app", "1.0.0", "https://a.example/x//?sig=1").unwrap(), "https://a.example/x/app-1.0.0.tgz?sig=1");
+    assert_eq!(url("app", "1.2.0", "https://a.example/?sig=1").unwrap(), "https://other.example/app-1.2.0.tgz");
+    let error = url("bare", "1.0.0", "https://u:p@a.example/?sig=1").unwrap_err().to_string();
+    assert_eq!(error, "invalid URL 'https://a.example/': the index gives no URL for chart 'bare' version '1.0.0'");
+}

@@ -1,0 +1,217 @@
+//! Credentials and certificates out of the data of a Secret, with the key names that Flux's source-controller 1.9 reads.
+//!
+//! Wider than Flux: an entry of a docker configuration fits a registry under each of the registry's names.
+//!
+//! **Invariant:** an error names the Secret and the key, never what is in it.
+
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
+use serde::Deserialize;
+
+use super::{ClientCertificate, Credentials, Error, RegistryLogin, Tls};
+
+/// The key of a docker configuration in a Secret of type `kubernetes.io/dockerconfigjson`.
+const DOCKER_CONFIG: &str = ".dockerconfigjson";
+
+/// The data of a Secret, with its name for errors.
+#[derive(Clone, Copy)]
+pub struct Secret<'a> {
+    /// Namespace and name, split by a slash.
+    pub name: &'a str,
+    /// The data, decoded.
+    pub data: &'a BTreeMap<String, Vec<u8>>,
+}
+
+impl Secret<'_> {
+    /// The credentials: a docker configuration if there is one, else `username` and `password`, which must come together.
+    /// A Secret with neither (one that holds only certificates) gives none.
+    pub fn credentials(&self) -> Result<Credentials, Error> {
+        if self.data.contains_key(DOCKER_CONFIG) {
+            return Ok(Credentials::Registries(self.registry_logins()?));
+        }
+        match (self.text("username")?, self.text("password")?) {
+            (None, None) => Ok(Credentials::Anonymous),
+            (Some(username), Some(password)) => Ok(Credentials::Basic { username, password }),
+            (Some(_), None) => Err(self.error("required fields 'username' and 'password': 'password' is missing")),
+            (None, Some(_)) => Err(self.error("required fields 'username' and 'password': 'username' is missing")),
+        }
+    }
+
+    /// The certificates: `tls.crt` with `tls.key`, `ca.crt`, or all three; the old names `certFile`, `keyFile` and `caFile` will do.
+    ///
+    /// # Errors
+    /// Half of the pair is missing.
+    pub fn tls(&self) -> Result<Tls, Error> {
+        let bytes = |name: &str, old: &str| {
+            let found = self.data.get(name).or_else(|| self.data.get(old));
+            found.filter(|bytes| !bytes.is_empty()).cloned()
+        };
+        let client = match (bytes("tls.crt", "certFile"), bytes("tls.key", "keyFile")) {
+            (None, None) => None,
+            (Some(certificate), Some(key)) => Some(ClientCertificate { certificate, key }),
+            (Some(_), None) => return Err(self.error("'tls.crt' needs 'tls.key'")),
+            (None, Some(_)) => return Err(self.error("'tls.key' needs 'tls.crt'")),
+        };
+        Ok(Tls { ca: bytes("ca.crt", "caFile"), client })
+    }
+
+    /// As [`Self::tls`], of a Secret that is there for certificates only.
+    ///
+    /// # Errors
+    /// Half of the pair, or everything, is missing.
+    pub fn required_tls(&self) -> Result<Tls, Error> {
+        let tls = self.tls()?;
+        if tls == Tls::default() {
+            return Err(self.error("has neither 'ca.crt' nor 'tls.crt' with 'tls.key'"));
+        }
+        Ok(tls)
+    }
+
+    fn registry_logins(&self) -> Result<Vec<RegistryLogin>, Error> {
+        let bytes = self.data.get(DOCKER_CONFIG).map(Vec::as_slice).unwrap_or_default();
+        // The parser's own words may quote what is in the file.
+        let config: DockerConfig = serde_json::from_slice(bytes).map_err(|error| {
+            self.error(&format!(
+                "'{DOCKER_CONFIG}' is not a docker configuration: line {} column {}",
+                error.line(),
+                error.column()
+            ))
+        })?;
+        let mut logins = Vec::new();
+        for (registry, entry) in config.auths {
+            logins.push(self.registry_login(registry, entry)?);
+        }
+        Ok(logins)
+    }
+
+    fn registry_login(&self, registry: String, entry: DockerEntry) -> Result<RegistryLogin, Error> {
+        let (mut username, mut password) = (entry.username, entry.password);
+        if !entry.auth.is_empty() {
+            let auth = entry.auth.trim();
+            let decoded = STANDARD.decode(auth).or_else(|_| STANDARD_NO_PAD.decode(auth)).ok();
+            let decoded = decoded.and_then(|bytes| String::from_utf8(bytes).ok());
+            let pair = decoded.as_deref().and_then(|text| text.split_once(':'));
+            let Some((user, secret)) = pair else {
+                return Err(self.error(&format!(
+                    "'{DOCKER_CONFIG}': 'auth' of '{registry}' is not base64 of a user name and a password split by a colon"
+                )));
+            };
+            user.clone_into(&mut username);
+            secret.trim_end_matches('\0').clone_into(&mut password);
+        }
+        if password.is_empty() && !entry.identitytoken.is_empty() {
+            return Err(self.error(&format!(
+                "'{DOCKER_CONFIG}': '{registry}' has an 'identitytoken', which cannot be used; give a user name and a password"
+            )));
+        }
+        Ok(RegistryLogin { registry, username, password })
+    }
+
+    fn text(&self, key: &str) -> Result<Option<String>, Error> {
+        let Some(bytes) = self.data.get(key) else { return Ok(None) };
+        String::from_utf8(bytes.clone()).map(Some).map_err(|_| self.error(&format!("'{key}' is not UTF-8")))
+    }
+
+    fn error(&self, message: &str) -> Error {
+        Error::Secret { secret: self.name.to_owned(), message: message.to_owned() }
+    }
+}
+
+#[derive(Deserialize)]
+struct DockerConfig {
+    #[serde(default)]
+    auths: BTreeMap<String, DockerEntry>,
+}
+
+#[derive(Deserialize)]
+#[serde(default)]
+#[derive(Default)]
+struct DockerEntry {
+    auth: String,
+    username: String,
+    password: String,
+    identitytoken: String,
+}
+
+impl Credentials {
+    /// The user and password for a registry's host.
+    pub(super) fn for_registry(&self, host: &str) -> Option<(&str, &str)> {
+        match self {
+            Self::Anonymous => None,
+            Self::Basic { username, password } => Some((username, password)),
+            Self::Registries(logins) => {
+                let wanted = canonical_host(host);
+                let login = logins.iter().find(|login| canonical_host(&login.registry) == wanted)?;
+                (!login.username.is_empty()).then_some((login.username.as_str(), login.password.as_str()))
+            }
+        }
+    }
+}
+
+/// A registry by one name: without scheme and path, and Docker Hub by the same name whatever it is called.
+fn canonical_host(registry: &str) -> String {
+    let rest = registry.split_once("://").map_or(registry, |(_, rest)| rest);
+    let host = rest.split('/').next().unwrap_or(rest).to_ascii_lowercase();
+    match host.strip_suffix(":443").unwrap_or(&host) {
+        "docker.io" | "index.docker.io" | "registry-1.docker.io" | "registry.docker.io" | "registry.hub.docker.com" => {
+            "docker.io".to_owned()
+        }
+        host => host.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn data(pairs: &[(&str, &str)]) -> BTreeMap<String, Vec<u8>> {
+        pairs.iter().map(|(key, value)| ((*key).to_owned(), value.as_bytes().to_vec())).collect()
+    }
+
+    #[test]
+    fn a_login_needs_both_parts_and_the_error_keeps_them_secret() {
+        let full = data(&[("username", "joe"), ("password", "hunter2")]);
+        let credentials = Secret { name: "ns/s", data: &full }.credentials().unwrap();
+        assert_eq!(credentials.basic(), Some(("joe", "hunter2")));
+        assert!(!format!("{credentials:?}").contains("hunter2"));
+
+        let half = data(&[("password", "hunter2")]);
+        let error = Secret { name: "ns/s", data: &half }.credentials().unwrap_err().to_string();
+        assert_eq!(error, "secret 'ns/s': required fields 'username' and 'password': 'username' is missing");
+    }
+
+    #[test]
+    fn an_entry_fits_every_name_of_a_registry() {
+        let config = r#"{"auths":{"https://index.docker.io/v1/":{"auth":"am9lOmh1bnRlcjI="},"ghcr.io":{"username":"a","password":"b"}}}"#;
+        let data = data(&[(DOCKER_CONFIG, config)]);
+        let credentials = Secret { name: "ns/s", data: &data }.credentials().unwrap();
+        assert_eq!(credentials.for_registry("registry-1.docker.io"), Some(("joe", "hunter2")));
+        assert_eq!(credentials.for_registry("docker.io"), Some(("joe", "hunter2")));
+        assert_eq!(credentials.for_registry("ghcr.io:443"), Some(("a", "b")));
+        assert_eq!(credentials.for_registry("quay.io"), None);
+    }
+
+    #[test]
+    fn a_broken_docker_configuration_is_not_quoted() {
+        for config in [r#"{"auths": "hunter2"}"#, r#"{"auths":{"ghcr.io":{"auth":"aHVudGVyMg=="}}}"#] {
+            let data = data(&[(DOCKER_CONFIG, config)]);
+            let error = Secret { name: "ns/s", data: &data }.credentials().unwrap_err().to_string();
+            assert!(error.contains(DOCKER_CONFIG) && !error.contains("hunter2") && !error.contains("aHVu"), "{error}");
+        }
+    }
+
+    #[test]
+    fn certificates_are_found_under_new_and_old_names() {
+        let old = data(&[("caFile", "A"), ("certFile", "B"), ("keyFile", "C"), ("ca.crt", "D")]);
+        let tls = Secret { name: "ns/s", data: &old }.tls().unwrap();
+        assert_eq!(tls.ca.as_deref(), Some(b"D".as_slice()));
+        assert_eq!(tls.client.map(|own| own.key), Some(b"C".to_vec()));
+
+        let half = data(&[("tls.crt", "B")]);
+        assert!(Secret { name: "ns/s", data: &half }.tls().is_err());
+        let none = data(&[("username", "joe")]);
+        assert!(Secret { name: "ns/s", data: &none }.required_tls().is_err());
+    }
+}
