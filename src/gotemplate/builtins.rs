@@ -75,8 +75,14 @@ pub(super) fn len(item: &Operand) -> CallResult {
     };
     match length {
         Some(length) => Ok(Value::int(i64::try_from(length).unwrap_or(i64::MAX))),
-        None => Err(CallError::new(format!("len of type {}", item.value.type_name()))),
+        None => Err(CallError::new(format!("len of type {}", pointee_type(&item.value)))),
     }
+}
+
+/// The type that a value has when pointers are followed.
+fn pointee_type(value: &Value) -> &str {
+    let name = value.type_name();
+    if value.kind() == Kind::Ptr { name.trim_start_matches('*') } else { name }
 }
 
 fn length(value: &Value) -> Option<usize> {
@@ -195,7 +201,7 @@ fn index_once(item: &Value, index: &Value) -> CallResult {
 }
 
 fn cannot_index(item: &Value) -> CallError {
-    CallError::new(format!("can't index item of type {}", item.type_name()))
+    CallError::new(format!("can't index item of type {}", pointee_type(item)))
 }
 
 fn slice(args: &[Value]) -> CallResult {
@@ -214,7 +220,7 @@ fn slice(args: &[Value]) -> CallResult {
     }
     let is_sliceable = matches!(item.kind(), Kind::String | Kind::Slice | Kind::Array);
     let Some(bound) = length(item).filter(|_| is_sliceable) else {
-        return Err(CallError::new(format!("can't slice item of type {}", item.type_name())));
+        return Err(CallError::new(format!("can't slice item of type {}", pointee_type(item))));
     };
     if matches!(item, Value::String(_)) && indexes.len() == 3 {
         return Err(CallError::new("cannot 3-index slice a string"));

@@ -172,9 +172,8 @@ fn parse_float(text: &str) -> Option<f64> {
         let magnitude = parse_hexadecimal_float(&hexadecimal.replace('_', ""))?;
         return Some(if lower.starts_with('-') { -magnitude } else { magnitude });
     }
-    // In decimals, Go takes underscores only with a base prefix.
-    let is_decimal = unsigned.bytes().all(|byte| byte.is_ascii_digit() || b".e+-".contains(&byte));
-    lower.parse::<f64>().ok().filter(|value| is_decimal && value.is_finite())
+    let is_decimal = unsigned.bytes().all(|byte| byte.is_ascii_digit() || b".e+-_".contains(&byte));
+    lower.replace('_', "").parse::<f64>().ok().filter(|value| is_decimal && value.is_finite())
 }
 
 fn parse_hexadecimal_float(text: &str) -> Option<f64> {

@@ -8,6 +8,7 @@ use std::ops::Deref;
 use std::rc::Rc;
 
 use super::Value;
+use super::release::is_nesting;
 
 /// The element type of a slice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +63,12 @@ impl List {
     /// The type of the elements.
     pub fn element_type(&self) -> ElementType {
         self.element_type
+    }
+
+    /// Moves nested lists and maps out, if nobody else holds the items.
+    pub(super) fn take_nested(&mut self, nested: &mut Vec<Value>) {
+        let items = self.items.as_mut().and_then(Rc::get_mut).unwrap_or_default();
+        nested.extend(items.iter_mut().filter(|item| is_nesting(item)).map(std::mem::take));
     }
 
     /// Whether this is a nil slice.

@@ -9,6 +9,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use super::release::is_nesting;
 use super::{Text, Value};
 
 /// The Go type of a map.
@@ -54,6 +55,14 @@ impl Map {
     /// The same entries under another type, as a Go conversion gives.
     pub fn retyped(&self, map_type: MapType) -> Self {
         Self { map_type, entries: Rc::clone(&self.entries) }
+    }
+
+    /// Moves nested lists and maps out, if nobody else holds the entries.
+    pub(super) fn take_nested(&mut self, nested: &mut Vec<Value>) {
+        if let Some(entries) = Rc::get_mut(&mut self.entries) {
+            let values = entries.get_mut().values_mut();
+            nested.extend(values.filter(|value| is_nesting(value)).map(std::mem::take));
+        }
     }
 
     /// The Go type.

@@ -19,6 +19,7 @@ mod method;
 mod object;
 pub mod print;
 mod quote;
+mod release;
 mod signature;
 mod text;
 

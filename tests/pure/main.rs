@@ -1,5 +1,8 @@
 //! Tests of the pure half; they build with --no-default-features.
 
+// Templates, against Go itself, and hostile ones.
+mod gotemplate;
+
 // Versions and constraints, against Masterminds/semver.
 mod version;
 

@@ -151,7 +151,10 @@ impl<'x, H> Executor<'x, H> {
             NodeKind::Variable { .. } => self.eval_variable(dot, node, &[], None),
             NodeKind::Pipe(pipe) => self.eval_pipe(dot, pipe),
             NodeKind::Identifier { name, function } => {
-                self.call_function(dot, *function, name, At::Node(node), &[], None)
+                let result = self.call_function(dot, *function, name, At::Node(node), &[], None)?;
+                // Only a function that gives an interface gives nothing.
+                let boxed = matches!(result.value, Value::Nil);
+                Ok(Operand { boxed, ..result })
             }
             NodeKind::Chain { node: inner, fields } => self.eval_chain(dot, node, inner, fields, &[], None),
             NodeKind::Bool(value) => Ok(Operand::new(Value::Bool(*value))),

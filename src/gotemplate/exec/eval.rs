@@ -181,7 +181,9 @@ impl<'x, H> Executor<'x, H> {
                     if has_arguments {
                         return Err(self.error(format!("{field} has arguments but cannot be invoked as function")));
                     }
-                    return Ok(Operand::new(value));
+                    // Only a field of an interface type holds nothing.
+                    let boxed = matches!(value, Value::Nil);
+                    return Ok(Operand { value, boxed });
                 }
                 match object.underlying() {
                     Some(Value::Map(map)) if object.kind() == Kind::Map => self.eval_key(&map, field, has_arguments),

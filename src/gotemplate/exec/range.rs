@@ -2,11 +2,10 @@
 //!
 //! **Invariant:** walks what the value was when the loop began; a body that changes a map does not disturb its own loop.
 
-use crate::value::{ElementType, IntType, Kind, MapType, Text, UintType, Value};
+use crate::value::{ElementType, IntType, Kind, MapType, Text, UintType, Value, print};
 
 use super::super::error::Error;
 use super::super::node::{At, Branch};
-use super::super::printf::sprintf;
 use super::{Executor, Flow, Operand};
 
 /// What there is to walk.
@@ -54,7 +53,9 @@ impl<'x, H> Executor<'x, H> {
                 return self.items(branch, &object.underlying().unwrap_or_default());
             }
             _ => {
-                let text = sprintf(b"%v", std::slice::from_ref(value));
+                let mut text = Vec::new();
+                print::append_printable(&mut text, value);
+                let text = Text::from(text);
                 return Err(self.error(format!("range can't iterate over {text}")));
             }
         };

@@ -12,7 +12,7 @@ use crate::value::{IntType, Kind, MAX_DEPTH, Object, Text, Value, print};
 use super::lex::rune_at;
 use format::Flags;
 
-/// Greater widths, precisions and argument indexes are refused.
+/// Widths and precisions from arguments are refused beyond this; those in the format as soon as more digits follow.
 const MAX_NUMBER: usize = 1_000_000;
 /// No text gets longer than about this many bytes.
 const MAX_PRINTED: usize = 128 << 20;
@@ -105,7 +105,8 @@ fn parse_whole(digits: &[u8]) -> Option<usize> {
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
         return None;
     }
-    std::str::from_utf8(digits).ok()?.parse().ok().filter(|&number| number <= MAX_NUMBER)
+    let number = std::str::from_utf8(digits).ok()?.parse::<usize>().ok()?;
+    (number / 10 <= MAX_NUMBER).then_some(number)
 }
 
 impl Printer {
