@@ -134,6 +134,10 @@ fn import_values(chart: &mut Chart, warnings: &mut Vec<String>) -> Result<(), Er
         let imports: Vec<_> = dependency.import_values.iter().filter_map(Import::parse).collect();
         for import in &imports {
             match table_at(&merged, &format!("{}.{}", dependency.name, import.child)) {
+                // Helm makes a new map of an empty one, so that nothing is merged into the subchart's own.
+                Some(table) if table.is_empty() => {
+                    merge_tables(&imported, &nest(&import.parent, Map::new(MapType::Any)), warnings);
+                }
                 Some(table) => merge_tables(&imported, &nest(&import.parent, table), warnings),
                 None => {
                     warnings.push(format!("dependency {} has no table {} to import", dependency.name, import.child));
