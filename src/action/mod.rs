@@ -1,5 +1,80 @@
-//! Performs one decided release action.
+//! Performs one decided release action, the way Helm 4.3 performs it, and tells what became of it.
+//!
+//! In: a [`Workbench`] (the cluster as the acting user, the storage, who the release is), [`Settings`] and, for installs and upgrades, a
+//! [`Prepared`] release. Out: an `Outcome` with every record that was written, which `lifecycle::record` turns into status.
+//!
+//! **Invariant:** makes no choices of its own about what to do next, and leaves a record in storage from which a next start converges.
 
 mod ambient;
+mod correct_drift;
+mod error;
+mod hooks;
+mod install;
+mod inventory;
+mod journal;
+mod manifest;
+mod prepare;
+mod rollback;
+mod settings;
+mod slot;
+mod test;
+mod uninstall;
+mod unlock;
+mod upgrade;
+
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+
+use crate::cluster::{ApplyOptions, Cluster, Origin, Ownership};
+use crate::storage::{Storage, StorageKey};
 
 pub use ambient::SystemAmbient;
+pub use correct_drift::correct_drift;
+pub use error::Error;
+pub use install::install;
+pub use manifest::manifest_objects;
+pub use prepare::{Prepared, Request, prepare};
+pub use rollback::rollback;
+pub use settings::Settings;
+pub use slot::{Slot, Slots};
+pub use test::test;
+pub use uninstall::{Uninstalled, uninstall, uninstall_remediation};
+pub use unlock::unlock;
+pub use upgrade::upgrade;
+
+/// What every action works with.
+#[derive(Clone)]
+pub struct Workbench {
+    /// The cluster, as the user that the release acts as.
+    pub cluster: Cluster,
+    /// The release records, as the same user.
+    pub storage: Storage,
+    /// Where the records of the release are.
+    pub key: StorageKey,
+    /// The marks on the release's objects.
+    pub origin: Origin,
+    /// The place among the releases being worked on; given up while waiting.
+    pub slot: Slot,
+    /// Ends waits early when the program stops or the request has changed.
+    pub cancel: CancellationToken,
+    /// Digest of the chart's artifact, for snapshots.
+    pub oci_digest: Option<String>,
+}
+
+impl Workbench {
+    /// Now; the only clock of the actions.
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+
+    /// How objects of the release are applied.
+    pub fn apply_options(&self, settings: &Settings) -> ApplyOptions {
+        ApplyOptions {
+            ownership: if settings.take_ownership { Ownership::Take } else { Ownership::Check },
+            strict: settings.validate,
+            server_side: settings.server_side,
+            replace: settings.force && !settings.server_side,
+            ..ApplyOptions::new(self.origin.clone())
+        }
+    }
+}

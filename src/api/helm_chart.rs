@@ -9,6 +9,7 @@ use kube::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::chart::HelmChartTemplateSpec;
 use super::duration::Duration;
 use super::schema;
 use super::source::{AccessFrom, Artifact, ReconcileStrategy, SourceKind, Verification, any_version};
@@ -64,6 +65,30 @@ pub struct HelmChartSpec {
     /// Old field without effect.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub access_from: Option<AccessFrom>,
+}
+
+impl HelmChartSpec {
+    /// What a HelmRelease's template asks for; the chart is checked as often as the release, unless the template says otherwise.
+    pub fn of_template(template: &HelmChartTemplateSpec, interval: Duration) -> Self {
+        let source = &template.source_ref;
+        Self {
+            chart: template.chart.clone(),
+            version: template.version.clone(),
+            source_ref: LocalSourceReference { api_version: None, kind: source.kind, name: source.name.clone() },
+            interval: template.interval.unwrap_or(interval),
+            reconcile_strategy: template.reconcile_strategy,
+            values_files: template.all_values_files(),
+            values_file: None,
+            ignore_missing_values_files: template.ignore_missing_values_files,
+            suspend: false,
+            verify: template.verify.as_ref().map(|verify| Verification {
+                provider: verify.provider,
+                secret_ref: verify.secret_ref.clone(),
+                ..Verification::default()
+            }),
+            access_from: None,
+        }
+    }
 }
 
 /// A chart source of the same namespace.

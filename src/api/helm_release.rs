@@ -235,6 +235,16 @@ pub enum ValuesReferenceKind {
     ConfigMap,
 }
 
+impl ValuesReferenceKind {
+    /// The kind as it stands in manifests.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Secret => "Secret",
+            Self::ConfigMap => "ConfigMap",
+        }
+    }
+}
+
 /// Labels and annotations for every rendered object.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]

@@ -5,6 +5,7 @@
 
 mod crd;
 mod local_chart;
+mod run;
 mod template;
 mod value_flags;
 
@@ -22,6 +23,8 @@ pub struct Cli {
 enum Command {
     /// Print the CustomResourceDefinitions as YAML, for `kubectl apply --server-side -f -`.
     Crd,
+    /// Run the operator, in a cluster or with KUBECONFIG.
+    Run(Box<run::Run>),
     Template(template::Template),
 }
 
@@ -33,6 +36,7 @@ impl Cli {
     pub fn execute(self) -> anyhow::Result<()> {
         match self.command {
             Command::Crd => crd::print(&mut std::io::stdout().lock()),
+            Command::Run(run) => run.execute(),
             Command::Template(template) => template.print(&mut std::io::stdout().lock()),
         }
     }

@@ -134,7 +134,8 @@ impl Run {
     pub fn execute(self) -> anyhow::Result<()> {
         install_logging(&self.log_level, self.log_encoding)?;
         self.without_effect.report();
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?;
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?;
         runtime.block_on(self.serve())
     }
 

@@ -5,7 +5,7 @@
 //!
 //! **Invariant:** never changes the objects it is given; labels and annotations are put on the copies that are sent.
 
-use futures::{StreamExt as _, stream};
+use futures::{FutureExt as _, StreamExt as _, stream};
 use kube::api::{Patch, PatchParams, ValidationDirective};
 use serde_json::Value;
 
@@ -150,7 +150,9 @@ impl Cluster {
     ) -> Result<ApplyReport, Error> {
         let mut report = ApplyReport::default();
         for batch in prepared.chunk_by(|one, next| one.reference.kind == next.reference.kind) {
-            let requests = batch.iter().map(|object| self.apply_one(object, previous, options));
+            // Boxed, since the compiler cannot see that futures made by a closure over references are Send.
+            let requests: Vec<_> =
+                batch.iter().map(|object| self.apply_one(object, previous, options).boxed()).collect();
             let outcomes: Vec<_> = stream::iter(requests).buffered(MAX_CONCURRENT).collect().await;
             for outcome in outcomes {
                 match outcome {
@@ -238,7 +240,8 @@ impl Cluster {
     /// Refuses objects that exist and carry another release's marks or none. Objects that the store has are ours by their labels.
     async fn check_ownership(&self, prepared: &[&Prepared], origin: &Origin) -> Result<(), Error> {
         let unknown = prepared.iter().filter(|it| self.watches().get(&origin.release, &it.reference).is_none());
-        let reads = unknown.map(|it| async move { (*it, self.read(&it.kind, &it.reference).await) });
+        let reads: Vec<_> =
+            unknown.map(|it| async move { (*it, self.read(&it.kind, &it.reference).await) }.boxed()).collect();
         let mut reads = stream::iter(reads).buffered(MAX_CONCURRENT);
         while let Some((object, read)) = reads.next().await {
             let live = read.map_err(|failure| Error::Requests(vec![failure]))?;

@@ -117,6 +117,14 @@ pub enum Error {
     /// The server did not tell what it serves.
     #[error("cannot discover the cluster's APIs")]
     Discovery(#[source] Box<kube::Error>),
+    /// A namespace could not be created.
+    #[error("cannot create namespace {name}: {source}")]
+    Namespace {
+        /// The namespace.
+        name: String,
+        /// What the server says.
+        source: Box<kube::Error>,
+    },
     /// The server does not serve a kind (Helm's words).
     #[error(
         "resource mapping not found for name: \"{name}\" namespace: \"{namespace}\": no matches for kind \"{kind}\" in version \
@@ -174,7 +182,7 @@ impl Error {
                 Class::Terminal
             }
             Self::Requests(failures) => failures.iter().map(Failure::class).min().unwrap_or(Class::Transient),
-            Self::Discovery(_) | Self::Cancelled | Self::Timeout { .. } => Class::Transient,
+            Self::Discovery(_) | Self::Namespace { .. } | Self::Cancelled | Self::Timeout { .. } => Class::Transient,
         }
     }
 

@@ -8,6 +8,7 @@ use serde_json::Value;
 use tokio::runtime::Handle;
 
 use super::{Cluster, Error};
+use crate::render::Lookup;
 
 /// Answers `lookup` by reading from the API server.
 #[derive(Clone)]
@@ -25,6 +26,12 @@ impl ClusterLookup {
     /// Reads an object, or a list where `name` is empty, or an empty map where nothing is found (Helm 4.3).
     pub fn read(&self, api_version: &str, kind: &str, namespace: &str, name: &str) -> Result<Value, Error> {
         self.runtime.block_on(self.cluster.lookup(api_version, kind, namespace, name))
+    }
+}
+
+impl Lookup for ClusterLookup {
+    fn lookup(&self, api_version: &str, kind: &str, namespace: &str, name: &str) -> Result<Option<Value>, String> {
+        self.read(api_version, kind, namespace, name).map(Some).map_err(|error| error.to_string())
     }
 }
 

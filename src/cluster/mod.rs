@@ -22,6 +22,7 @@ mod error;
 mod inventory;
 mod lookup;
 mod merge;
+mod namespace;
 mod objects;
 mod order;
 mod request;

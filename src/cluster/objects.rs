@@ -35,6 +35,12 @@ impl Cluster {
         Ok(prepared)
     }
 
+    /// The objects by kind, namespace and name, with namespaces filled in; lists are taken apart.
+    pub async fn references(&self, objects: &[Value], origin: &Origin) -> Result<Vec<ObjectReference>, Error> {
+        let prepared = self.prepare(objects, origin, false).await?;
+        Ok(prepared.into_iter().map(|prepared| prepared.reference).collect())
+    }
+
     async fn prepare_one(
         &self,
         position: usize,

@@ -47,7 +47,12 @@ impl Election {
     /// Waits for the Lease, runs the work while holding it, and gives it up afterwards.
     ///
     /// Returns whether the Lease was lost before the work ended. The work is cancelled by being dropped.
-    pub(super) async fn lead(&self, client: kube::Client, stop: &CancellationToken, work: impl Future<Output = ()>) -> bool {
+    pub(super) async fn lead(
+        &self,
+        client: kube::Client,
+        stop: &CancellationToken,
+        work: impl Future<Output = ()>,
+    ) -> bool {
         let leases: Api<Lease> = Api::namespaced(client, &self.namespace);
         let Some(held) = self.acquire(&leases, stop).await else { return false };
         tracing::info!(lease = %self.name, identity = %self.identity, "became leader");
@@ -123,7 +128,12 @@ impl Election {
                     renewed = Instant::now();
                 }
                 Ok(Ok(None)) => match leases.get(&self.name).await {
-                    Ok(lease) if lease.spec.as_ref().and_then(|spec| spec.holder_identity.as_ref()) == Some(&self.identity) => held = lease,
+                    Ok(lease)
+                        if lease.spec.as_ref().and_then(|spec| spec.holder_identity.as_ref())
+                            == Some(&self.identity) =>
+                    {
+                        held = lease
+                    }
                     Ok(_) => return,
                     Err(error) => tracing::warn!(lease = %self.name, %error, "cannot read the lease"),
                 },

@@ -1,6 +1,32 @@
-//! kube-runtime wiring: observe, decide, act, record.
+//! kube-runtime wiring: watches wake a release, facts are observed, `lifecycle` decides, `action` acts, the outcome is recorded.
+//!
+//! ```text
+//! watches ─▶ queue ─▶ helm_release: prerequisites ─▶ observe ─▶ decide ─▶ act ─▶ record ─▶ status, events
+//! ```
+//!
+//! **Invariant:** a reconcile that finds nothing to do writes nothing.
 
+mod act;
+mod backoff;
+mod chart;
 mod config;
+mod context;
+mod dependencies;
+mod error;
+mod events;
+mod finalize;
+mod helm_release;
+mod lease;
+mod observe;
+mod prerequisites;
+mod requeue;
+mod run;
 mod sources;
+mod status;
+mod target;
+mod trigger;
+mod values;
 
 pub use config::{Config, Sources};
+pub use error::Error;
+pub use run::run;

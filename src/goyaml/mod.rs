@@ -85,12 +85,21 @@ pub fn to_string(value: &Value) -> Result<String, Error> {
 
 /// The YAML of a JSON document, as [`to_string`] gives it.
 pub fn to_string_json(json: &Json) -> Result<String, Error> {
+    to_string_ordered(json, write::KeyOrder::Natural)
+}
+
+/// The YAML of a JSON document with keys in byte order: what go-yaml v2 makes of a `yaml.MapSlice` that was sorted.
+pub fn to_string_sorted(json: &Json) -> Result<String, Error> {
+    to_string_ordered(json, write::KeyOrder::Bytes)
+}
+
+fn to_string_ordered(json: &Json, key_order: write::KeyOrder) -> Result<String, Error> {
     if write::changes_when_read(json) {
         let text = json::encode_json(json, json::Format::MARSHAL).map_err(Error::Marshal)?;
         let json = yaml_to_json(text.as_bytes(), false).map_err(Error::Reread)?;
-        return Ok(emit::emit(&write::json_item(&json)?, style::V2));
+        return Ok(emit::emit(&write::json_item(&json, key_order)?, style::V2));
     }
-    Ok(emit::emit(&write::json_item(json)?, style::V2))
+    Ok(emit::emit(&write::json_item(json, key_order)?, style::V2))
 }
 
 /// The YAML of a value as an encoder of go-yaml v3.0 gives it after `SetIndent(2)`: sequences are indented, nothing is broken at column

@@ -45,18 +45,33 @@ fn has_odd_character(text: &str) -> bool {
     })
 }
 
+/// The order of a mapping's keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum KeyOrder {
+    /// As go-yaml v2 sorts the keys of a map: numbers in them by value.
+    Natural,
+    /// In byte order, as `yaml.MapSlice` keeps keys that were sorted before.
+    Bytes,
+}
+
 /// The tree of a JSON document.
-pub(super) fn json_item(json: &Json) -> Result<Item<'_>, Error> {
+pub(super) fn json_item(json: &Json, key_order: KeyOrder) -> Result<Item<'_>, Error> {
     Ok(match json {
         Json::Null => Item::Plain(Cow::Borrowed("null")),
         Json::Bool(value) => bool_item(*value),
         Json::Number(number) => Item::Plain(Cow::Owned(json_number(number)?)),
         Json::String(text) => Item::Text(Cow::Borrowed(text)),
-        Json::Array(items) => Item::Sequence(items.iter().map(json_item).collect::<Result<_, _>>()?),
+        Json::Array(items) => {
+            Item::Sequence(items.iter().map(|item| json_item(item, key_order)).collect::<Result<_, _>>()?)
+        }
         Json::Object(entries) => {
-            let entries = order::sort(entries.iter().collect(), Dialect::V2, |(key, _)| key.as_str());
+            let mut entries: Vec<(&String, &Json)> = entries.iter().collect();
+            match key_order {
+                KeyOrder::Natural => entries = order::sort(entries, Dialect::V2, |(key, _)| key.as_str()),
+                KeyOrder::Bytes => entries.sort_by_key(|(key, _)| *key),
+            }
             let entries = entries.into_iter().map(|(key, value)| {
-                let value = json_item(value)?;
+                let value = json_item(value, key_order)?;
                 Ok((Item::Text(Cow::Borrowed(key)), value))
             });
             Item::Mapping(entries.collect::<Result<_, Error>>()?)

@@ -23,6 +23,7 @@ mod kinds;
 mod lookup;
 mod manifest;
 mod objects;
+mod parse;
 mod stack;
 mod toml;
 mod trace;
@@ -35,6 +36,7 @@ pub use head::Head;
 pub use kinds::KindOrder;
 pub use lookup::{Lookup, NoCluster};
 pub use manifest::{Document, Sorted, join_documents, sort_files, split_documents};
+pub use parse::{document_object, manifest_objects};
 pub use stack::{STACK_BYTES, on_large_stack};
 
 use std::collections::BTreeMap;

@@ -1,0 +1,35 @@
+//! Unlock: a revision whose action never ended is marked as failed, so that work can go on.
+//!
+//! **Invariant:** only ever called while no other action on the release can run: under leader election, one at a time.
+
+use super::journal::Journal;
+use super::{Error, Workbench};
+use crate::lifecycle::{Failure, Outcome, ReleaseAction};
+use crate::release::Status;
+
+/// Marks the newest revision as failed, if it is pending.
+pub async fn unlock(bench: &Workbench) -> Outcome {
+    let mut outcome = Outcome::of(ReleaseAction::Unlock);
+    let mut journal = Journal::new(bench);
+    let result = run(bench, &mut journal, &mut outcome).await;
+    outcome.writes = journal.into_writes();
+    outcome.failure = result.err().map(|error| Failure { message: error.to_string() });
+    outcome
+}
+
+async fn run(bench: &Workbench, journal: &mut Journal<'_>, outcome: &mut Outcome) -> Result<(), Error> {
+    let Some(last) = bench.storage.newest(&bench.key).await? else { return Ok(()) };
+    let status = last.release.info.status;
+    if !status.is_pending() {
+        return Ok(());
+    }
+    outcome.revision = Some(i64::from(last.release.revision));
+    if let Some(chart) = &last.release.chart {
+        outcome.chart = Some(format!("{}@{}", chart.metadata.name, chart.metadata.version));
+    }
+    let mut release = last.release.clone();
+    release.info.status = Status::Failed;
+    release.info.description = format!("Release unlocked from stale '{status}' state");
+    journal.update(&last, release).await?;
+    Ok(())
+}

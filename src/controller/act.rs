@@ -1,0 +1,125 @@
+//! Performs the decided action: writes that it has begun, acts, and records what became of it.
+//!
+//! **Invariant:** an action that reaches storage was announced in the status before.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::Error;
+use super::context::Context;
+use super::observe::{Seen, ignore_rules};
+use super::prerequisites::Inputs;
+use crate::action::{self, Prepared, Request, Settings};
+use crate::api::{HelmRelease, HelmReleaseStatus};
+use crate::lifecycle::{Failure, Outcome, ReleaseAction, begin};
+use crate::release::ApplyMethod;
+
+/// A HelmRelease with its status as it will be: what was written and what is still to be written.
+pub(super) struct Draft {
+    pub(super) release: Arc<HelmRelease>,
+    pub(super) status: HelmReleaseStatus,
+}
+
+impl Draft {
+    /// Writes the status if it differs from what the API server has.
+    pub(super) async fn write(&mut self, ctx: &Context) -> Result<(), Error> {
+        self.release = ctx.write_status(&self.release, &self.status).await?;
+        Ok(())
+    }
+}
+
+/// Performs an action on a release.
+pub(super) async fn act(
+    draft: &mut Draft,
+    inputs: &Inputs,
+    seen: &Seen,
+    action: &ReleaseAction,
+    ctx: &Context,
+) -> Result<Outcome, Error> {
+    let release = Arc::clone(&draft.release);
+    let settings = settings(&release, seen, action, ctx);
+    let timeout = crate::api::Duration::from(settings.timeout).to_string();
+    draft.status = begin(&draft.status, &inputs.desired, action, &timeout, jiff::Timestamp::now());
+    let bench = &inputs.bench;
+    // Our own writes must not look like drift to the watches.
+    let _quiet = ctx.cluster.watches().hold(&bench.origin.release);
+    let outcome = match action {
+        ReleaseAction::Install | ReleaseAction::Upgrade => {
+            let started = Instant::now();
+            match prepare(&release, inputs, seen, action, &settings, ctx).await {
+                Ok(prepared) => {
+                    draft.write(ctx).await?;
+                    match action {
+                        ReleaseAction::Install => action::install(bench, &settings, prepared).await,
+                        _ => action::upgrade(bench, &settings, prepared).await,
+                    }
+                }
+                Err(error) => {
+                    let mut outcome = Outcome::of(action.clone());
+                    outcome.failure = Some(Failure { message: error.to_string() });
+                    outcome.duration = started.elapsed();
+                    outcome
+                }
+            }
+        }
+        ReleaseAction::Rollback(revision) => {
+            draft.write(ctx).await?;
+            let max_history = ctx.default_max_history();
+            action::rollback(bench, &release, max_history, *revision).await
+        }
+        ReleaseAction::UninstallRemediation => {
+            draft.write(ctx).await?;
+            action::uninstall_remediation(bench, &settings).await
+        }
+        ReleaseAction::Test => {
+            draft.write(ctx).await?;
+            action::test(bench, &settings).await
+        }
+        ReleaseAction::Unlock => action::unlock(bench).await,
+        ReleaseAction::CorrectDrift => {
+            action::correct_drift(bench, &settings, &seen.objects, &seen.drifted, &ignore_rules(&release)?).await
+        }
+    };
+    ctx.metrics.action_ended(action.name(), outcome.failure.is_none());
+    Ok(outcome)
+}
+
+fn settings(release: &HelmRelease, seen: &Seen, action: &ReleaseAction, ctx: &Context) -> Settings {
+    let before = applied_by(seen);
+    let max_history = ctx.default_max_history();
+    match action {
+        ReleaseAction::Install => Settings::install(release),
+        ReleaseAction::Upgrade => Settings::upgrade(release, max_history, before),
+        ReleaseAction::Rollback(_) => Settings::rollback(release, max_history, before),
+        ReleaseAction::UninstallRemediation => Settings::uninstall(release),
+        ReleaseAction::Test => Settings::test(release),
+        ReleaseAction::Unlock | ReleaseAction::CorrectDrift => Settings::correct_drift(release),
+    }
+}
+
+fn applied_by(seen: &Seen) -> Option<ApplyMethod> {
+    seen.newest.as_ref().and_then(|newest| newest.release.apply_method)
+}
+
+/// Loads and renders the chart.
+async fn prepare(
+    release: &HelmRelease,
+    inputs: &Inputs,
+    seen: &Seen,
+    action: &ReleaseAction,
+    settings: &Settings,
+    ctx: &Context,
+) -> Result<Prepared, Error> {
+    let chart = inputs.chart.load(ctx).await?;
+    let request = Request {
+        chart,
+        version: inputs.desired.chart.version.clone(),
+        values: Arc::clone(&inputs.values),
+        is_upgrade: *action == ReleaseAction::Upgrade,
+        newest: seen.newest.clone(),
+        post_renderers: release.spec.post_renderers.clone(),
+        common_metadata: release.spec.common_metadata.clone(),
+        post_render_strategy: release.post_render_strategy(crate::api::defaults::HelmProfile::Helm4),
+    };
+    Ok(action::prepare(&inputs.bench, settings, request).await?)
+}

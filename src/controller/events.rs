@@ -1,0 +1,114 @@
+//! Kubernetes Events about HelmReleases and sources, with Flux's annotations.
+//!
+//! Events are written in the background; one that says the same again within a few minutes raises the count of the first.
+//!
+//! **Invariant:** a failing API server never holds up a reconcile for an event.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::{Event as ApiEvent, EventSource, ObjectReference};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
+use kube::api::{Api, Patch, PatchParams, PostParams};
+use moka::sync::Cache;
+
+use crate::lifecycle::{Event, EventType};
+
+/// How long an event can be counted up instead of written anew, as client-go has it.
+const SAME_EVENT: Duration = Duration::from_secs(600);
+/// How many events are remembered.
+const REMEMBERED: u64 = 4096;
+/// The longest message that the API server takes in an event, in bytes.
+const MAX_MESSAGE_BYTES: usize = 1024;
+
+/// Publishes events.
+#[derive(Clone)]
+pub(super) struct Events {
+    client: kube::Client,
+    component: &'static str,
+    recent: Cache<(String, String, String), Arc<(String, i32)>>,
+}
+
+impl Events {
+    pub(super) fn new(client: kube::Client, component: &'static str) -> Self {
+        let recent = Cache::builder().max_capacity(REMEMBERED).time_to_live(SAME_EVENT).build();
+        Self { client, component, recent }
+    }
+
+    /// Publishes an event about an object.
+    pub(super) fn publish(&self, about: ObjectReference, event: &Event, annotations: BTreeMap<String, String>) {
+        let key = (about.uid.clone().unwrap_or_default(), event.reason.to_owned(), event.message.clone());
+        let known = self.recent.get(&key);
+        let count = known.as_ref().map_or(1, |known| known.1 + 1);
+        let namespace = about.namespace.clone().unwrap_or_default();
+        let name = known.map_or_else(|| event_name(&about, event), |known| known.0.clone());
+        self.recent.insert(key, Arc::new((name.clone(), count)));
+        let api: Api<ApiEvent> = Api::namespaced(self.client.clone(), &namespace);
+        let new = self.event(name.clone(), about, event, annotations);
+        let reason = event.reason;
+        tokio::spawn(async move {
+            let result = if count > 1 {
+                let patch = serde_json::json!({ "count": count, "lastTimestamp": new.last_timestamp });
+                api.patch(&name, &PatchParams::default(), &Patch::Merge(patch)).await.map(|_| ())
+            } else {
+                api.create(&PostParams::default(), &new).await.map(|_| ())
+            };
+            if let Err(error) = result {
+                tracing::warn!(%error, %namespace, name, reason, "cannot write an event");
+            }
+        });
+    }
+
+    fn event(
+        &self,
+        name: String,
+        about: ObjectReference,
+        event: &Event,
+        annotations: BTreeMap<String, String>,
+    ) -> ApiEvent {
+        let now = Time(Timestamp::now());
+        ApiEvent {
+            metadata: ObjectMeta {
+                name: Some(name),
+                namespace: about.namespace.clone(),
+                annotations: (!annotations.is_empty()).then_some(annotations),
+                ..ObjectMeta::default()
+            },
+            involved_object: about,
+            reason: Some(event.reason.to_owned()),
+            message: Some(shortened(&event.message)),
+            type_: Some(match event.event_type {
+                EventType::Normal => "Normal".to_owned(),
+                EventType::Warning => "Warning".to_owned(),
+            }),
+            source: Some(EventSource { component: Some(self.component.to_owned()), host: None }),
+            reporting_component: Some(self.component.to_owned()),
+            count: Some(1),
+            first_timestamp: Some(now.clone()),
+            last_timestamp: Some(now),
+            ..ApiEvent::default()
+        }
+    }
+}
+
+/// A name that no other event has: the object's and the moment.
+fn event_name(about: &ObjectReference, event: &Event) -> String {
+    use sha2::{Digest as _, Sha256};
+    let nanoseconds = Timestamp::now().as_nanosecond();
+    let hash = Sha256::digest(format!("{nanoseconds} {} {}", event.reason, event.message));
+    let suffix: String = hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    format!("{}.{suffix}", about.name.as_deref().unwrap_or_default())
+}
+
+fn shortened(message: &str) -> String {
+    if message.len() <= MAX_MESSAGE_BYTES {
+        return message.to_owned();
+    }
+    let mut end = MAX_MESSAGE_BYTES - 3;
+    while !message.is_char_boundary(end) {
+        end -= 1;
+    }
+    format!("{}...", &message[..end])
+}

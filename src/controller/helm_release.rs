@@ -1,0 +1,151 @@
+//! Reconciles a HelmRelease: prerequisites, then observe, decide, act and record until there is nothing more to do.
+//!
+//! **Invariant:** the status tells what happened, even where a reconcile ends in an error.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use jiff::Timestamp;
+use kube_runtime::controller::Action;
+
+use super::act::{Draft, act};
+use super::context::{Context, identity};
+use super::error::Class;
+use super::prerequisites::{Inputs, gather};
+use super::requeue::Ending;
+use super::{Error, finalize, observe, target};
+use crate::action::Slot;
+use crate::api::HelmRelease;
+use crate::lifecycle::{self, Decision, Event, EventType, Outcome, ReleaseAction, Strategy, Turn};
+
+/// Reconciles one HelmRelease; errors are told in its status and decide when it is tried again.
+pub(super) async fn reconcile(stored: Arc<HelmRelease>, ctx: Arc<Context>) -> Result<Action, Error> {
+    let started = Instant::now();
+    ctx.metrics.reconcile_started("helmrelease");
+    let slot = ctx.slots.take().await;
+    let release = ctx.written.newest(stored);
+    let (ending, release) = match run(&release, &slot, &ctx).await {
+        Ok((ending, release)) => (ending, release),
+        Err(error) => {
+            tracing::error!(%error, reason = error.reason(), "reconcile failed");
+            (Ending::Failed, release)
+        }
+    };
+    let (namespace, name) = identity(&release);
+    ctx.metrics.reconcile_ended("helmrelease", "HelmRelease", namespace, name, started.elapsed(), ending.result());
+    ctx.tell_metrics(&release);
+    Ok(ending.action(&release, &ctx))
+}
+
+async fn run(release: &Arc<HelmRelease>, slot: &Slot, ctx: &Context) -> Result<(Ending, Arc<HelmRelease>), Error> {
+    if release.metadata.deletion_timestamp.is_some() {
+        return finalize::finalize(release, slot, ctx).await.map(|ending| (ending, Arc::clone(release)));
+    }
+    let release = finalize::ensure_finalizer(release, ctx).await?;
+    if release.spec.suspend {
+        return Ok((Ending::Left, release));
+    }
+    let mut draft = Draft { status: release.status.clone().unwrap_or_default(), release };
+    let ending = match gather(&Arc::clone(&draft.release), &mut draft.status, slot, ctx).await {
+        Ok(inputs) => pursue(&mut draft, inputs, slot, ctx).await?,
+        Err(error) => refuse(&mut draft, &error, ctx),
+    };
+    let release = Arc::clone(&draft.release);
+    lifecycle::handle_tokens(&mut draft.status, &release);
+    draft.write(ctx).await?;
+    Ok((ending, draft.release))
+}
+
+/// Notes why a reconcile cannot get as far as a decision.
+fn refuse(draft: &mut Draft, error: &Error, ctx: &Context) -> Ending {
+    let generation = draft.release.metadata.generation.unwrap_or_default();
+    let terminal = error.class() == Class::Terminal;
+    let message = error.to_string();
+    let before = draft.status.clone();
+    draft.status = lifecycle::refuse(&before, generation, error.reason(), &message, terminal, Timestamp::now());
+    let event_type = if error.class() == Class::Waiting { EventType::Normal } else { EventType::Warning };
+    if draft.status != before {
+        // A source that is on its way is no news worth an event.
+        if !matches!(error, Error::SourceNotReady(_)) {
+            ctx.publish(&draft.release, &[Event { event_type, reason: error.reason(), message }]);
+        }
+    }
+    match error.class() {
+        Class::Terminal => Ending::Stalled,
+        Class::Waiting => Ending::Waiting,
+        Class::Transient => Ending::Failed,
+    }
+}
+
+/// One action a turn, with facts gathered anew, until the decision is to stop.
+async fn pursue(draft: &mut Draft, inputs: Inputs, slot: &Slot, ctx: &Context) -> Result<Ending, Error> {
+    if let Some(ending) = target::leave_old(draft, &inputs, slot, ctx).await? {
+        return Ok(ending);
+    }
+    draft.status = lifecycle::attempt(&draft.status, &inputs.desired);
+    let mut turn = Turn::default();
+    let mut corrected = false;
+    loop {
+        let seen = match observe::observe(&draft.release, &inputs, &draft.status, corrected).await {
+            Ok(seen) => seen,
+            Err(error) => return Ok(refuse(draft, &error, ctx)),
+        };
+        let decision = lifecycle::decide(&inputs.desired, &seen.observation(&draft.status), &turn);
+        let Decision::Act(action) = &decision else {
+            let (status, events) =
+                lifecycle::finish(&draft.status, &inputs.desired, &decision, seen.drift_checked, Timestamp::now());
+            draft.status = status;
+            ctx.publish(&draft.release, &events);
+            return Ok(ending_of(&decision));
+        };
+        let outcome = act(draft, &inputs, &seen, action, ctx).await?;
+        let (status, events) = lifecycle::record(&draft.status, &inputs.desired, &outcome, Timestamp::now());
+        draft.status = status;
+        ctx.publish(&draft.release, &events);
+        if let Some(ending) = cut_short(draft, &inputs, &outcome) {
+            return Ok(ending);
+        }
+        corrected = *action == ReleaseAction::CorrectDrift;
+        turn.note(action);
+    }
+}
+
+fn ending_of(decision: &Decision) -> Ending {
+    match decision {
+        Decision::Act(_) | Decision::Done | Decision::Rest | Decision::ReportDrift(_) => Ending::Settled,
+        Decision::Retry => Ending::Retry,
+        Decision::RetryAfter(interval) => Ending::RetryAfter(*interval),
+        Decision::Stall { .. } => Ending::Stalled,
+        Decision::Refuse(_) => Ending::Failed,
+    }
+}
+
+/// An action that failed before it reached storage is tried again later; deciding anew would only repeat it at once.
+fn cut_short(draft: &mut Draft, inputs: &Inputs, outcome: &Outcome) -> Option<Ending> {
+    if outcome.failure.is_none() {
+        return None;
+    }
+    match outcome.action {
+        ReleaseAction::Install | ReleaseAction::Upgrade if !outcome.reached_storage() => {}
+        ReleaseAction::Unlock | ReleaseAction::CorrectDrift => {}
+        _ => return None,
+    }
+    let strategy = match outcome.action {
+        ReleaseAction::Install => inputs.desired.install_strategy,
+        _ => inputs.desired.upgrade_strategy,
+    };
+    match strategy {
+        Strategy::RetryOnFailure(interval) => {
+            let (status, _) = lifecycle::finish(
+                &draft.status,
+                &inputs.desired,
+                &Decision::RetryAfter(interval),
+                false,
+                Timestamp::now(),
+            );
+            draft.status = status;
+            Some(Ending::RetryAfter(interval))
+        }
+        Strategy::RemediateOnFailure => Some(Ending::Failed),
+    }
+}

@@ -1,0 +1,134 @@
+//! Collects the facts that `lifecycle` decides on: the newest revision in storage, and drift of live objects.
+//!
+//! Both come from indexes that watches feed, so a release that is as it should be costs no request.
+//!
+//! **Invariant:** only looks; drift that cannot be confirmed is not reported.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::Error;
+use super::prerequisites::Inputs;
+use crate::action::{Settings, manifest_objects};
+use crate::api::helm_release::DriftMode;
+use crate::api::{HelmRelease, HelmReleaseStatus};
+use crate::chart::config_digest;
+use crate::diff::{IgnoreRule, IgnoreRules, ObjectDrift, Selector};
+use crate::lifecycle::{DriftFacts, Observation, ReleaseFacts, ReleaseState, determine_state};
+use crate::release::{Release, snapshot_digest};
+use crate::storage::Stored;
+
+/// What was seen of a release.
+pub(super) struct Seen {
+    /// The newest record.
+    pub(super) newest: Option<Arc<Stored>>,
+    latest: Option<ReleaseFacts>,
+    revisions: Vec<(i64, String)>,
+    /// Whether live objects were compared with the manifest.
+    pub(super) drift_checked: bool,
+    /// The manifest's objects, if they were compared.
+    pub(super) objects: Vec<Value>,
+    /// The objects that differ.
+    pub(super) drifted: Vec<ObjectDrift>,
+}
+
+impl Seen {
+    /// The facts, with the status as it is now.
+    pub(super) fn observation<'a>(&self, status: &'a HelmReleaseStatus) -> Observation<'a> {
+        let drift = match (self.drift_checked, self.drifted.is_empty()) {
+            (false, _) => DriftFacts::Unchecked,
+            (true, true) => DriftFacts::None,
+            (true, false) => DriftFacts::Found(self.drifted.iter().map(ToString::to_string).collect()),
+        };
+        Observation { latest: self.latest.clone(), drift, status, revisions: self.revisions.clone() }
+    }
+}
+
+/// Looks at storage and, if the release is otherwise in sync and drift matters, at live objects. `corrected` says that drift has just been
+/// put right, so that a second look is not needed.
+pub(super) async fn observe(
+    release: &HelmRelease,
+    inputs: &Inputs,
+    status: &HelmReleaseStatus,
+    corrected: bool,
+) -> Result<Seen, Error> {
+    let bench = &inputs.bench;
+    let newest = bench.storage.newest(&bench.key).await?;
+    let latest = newest.as_ref().map(|stored| facts(&stored.release)).transpose()?;
+    let mut seen = Seen {
+        newest,
+        latest,
+        revisions: revisions(status, inputs).await?,
+        drift_checked: corrected,
+        objects: Vec::new(),
+        drifted: Vec::new(),
+    };
+    let in_sync = matches!(determine_state(&inputs.desired, &seen.observation(status)), ReleaseState::InSync(_));
+    if in_sync && !corrected && inputs.desired.drift != DriftMode::Disabled {
+        look_for_drift(release, inputs, &mut seen).await?;
+    }
+    Ok(seen)
+}
+
+async fn look_for_drift(release: &HelmRelease, inputs: &Inputs, seen: &mut Seen) -> Result<(), Error> {
+    let Some(newest) = &seen.newest else { return Ok(()) };
+    seen.objects = manifest_objects(&newest.release.manifest)?;
+    let options = inputs.bench.apply_options(&Settings::correct_drift(release));
+    seen.drifted = inputs.bench.cluster.drift(&seen.objects, &options, &ignore_rules(release)?).await?;
+    seen.drift_checked = true;
+    Ok(())
+}
+
+/// The ignore rules of a release.
+pub(super) fn ignore_rules(release: &HelmRelease) -> Result<IgnoreRules, Error> {
+    let rules = release.spec.drift_detection.as_ref().map(|drift| drift.ignore.as_slice()).unwrap_or_default();
+    let given: Vec<IgnoreRule> = rules.iter().map(ignore_rule).collect();
+    Ok(IgnoreRules::new(&given)?)
+}
+
+fn ignore_rule(rule: &crate::api::helm_release::IgnoreRule) -> IgnoreRule {
+    let target = rule.target.clone().map(|target| Selector {
+        group: target.group,
+        version: target.version,
+        kind: target.kind,
+        namespace: target.namespace,
+        name: target.name,
+        label_selector: target.label_selector,
+        annotation_selector: target.annotation_selector,
+    });
+    IgnoreRule { paths: rule.paths.clone(), target }
+}
+
+/// What decisions need of a record.
+fn facts(release: &Release) -> Result<ReleaseFacts, Error> {
+    let metadata = release.chart.as_ref().map(|chart| &chart.metadata);
+    Ok(ReleaseFacts {
+        name: release.name.clone(),
+        namespace: release.namespace.clone(),
+        revision: i64::from(release.revision),
+        status: release.info.status,
+        chart_name: metadata.map(|metadata| metadata.name.clone()).unwrap_or_default(),
+        chart_version: metadata.map(|metadata| metadata.version.clone()).unwrap_or_default(),
+        config_digest: config_digest(&release.config),
+        digest: snapshot_digest(release).map_err(crate::storage::Error::from)?,
+    })
+}
+
+/// The revisions of the history that storage still holds, with the digests of their records; only looked up after a failure, for then a
+/// rollback may need one of them.
+async fn revisions(status: &HelmReleaseStatus, inputs: &Inputs) -> Result<Vec<(i64, String)>, Error> {
+    if status.failures == 0 {
+        return Ok(Vec::new());
+    }
+    let bench = &inputs.bench;
+    let known = bench.storage.revisions(&bench.key).await?;
+    let mut revisions = Vec::new();
+    for snapshot in status.history.iter().skip(1) {
+        if let Some(known) = known.iter().find(|known| i64::from(known.revision) == snapshot.version) {
+            let stored = bench.storage.get(&bench.key, known.revision).await?;
+            revisions.push((snapshot.version, snapshot_digest(&stored.release).map_err(crate::storage::Error::from)?));
+        }
+    }
+    Ok(revisions)
+}

@@ -1,0 +1,99 @@
+//! What must be known before anything can be decided: the chart, the dependencies, the values, who acts.
+//!
+//! **Invariant:** nothing is installed, changed or removed here, but for the HelmChart object that a template asks for.
+
+use std::sync::Arc;
+
+use super::chart::{FoundChart, find_chart, wanted_helm_chart};
+use super::context::{Context, identity};
+use super::{Error, chart, dependencies, values};
+use crate::action::Slot;
+use crate::action::Workbench;
+use crate::api::{HelmRelease, HelmReleaseStatus};
+use crate::chart::{Values, config_digest, digest_of};
+use crate::cluster::{Impersonation, Origin, ReleaseKey};
+use crate::lifecycle::{Desired, InputDigests};
+use crate::storage::StorageKey;
+
+/// Everything that decisions and actions rest on.
+pub(super) struct Inputs {
+    pub(super) desired: Desired,
+    pub(super) chart: FoundChart,
+    pub(super) values: Arc<Values>,
+    pub(super) bench: Workbench,
+}
+
+/// Gathers the inputs of a release. The location of its HelmChart is noted in the status, and an earlier one is deleted.
+pub(super) async fn gather(
+    release: &HelmRelease,
+    status: &mut HelmReleaseStatus,
+    slot: &Slot,
+    ctx: &Context,
+) -> Result<Inputs, Error> {
+    move_helm_chart(release, status, ctx).await?;
+    let found = find_chart(release, ctx).await;
+    dependencies::check(release, ctx)?;
+    let chart = found?;
+    let values = values::compose(release, ctx).await?;
+    let digests = InputDigests {
+        config: config_digest(&values),
+        post_renderers: if release.spec.post_renderers.is_empty() {
+            String::new()
+        } else {
+            digest_of(&release.spec.post_renderers)
+        },
+        common_metadata: release.spec.common_metadata.as_ref().map(digest_of).unwrap_or_default(),
+    };
+    let desired = Desired::of(release, chart.facts.clone(), digests, ctx.config.default_drift_mode);
+    let bench =
+        workbench(release, &desired.release_name, &desired.release_namespace, &desired.storage_namespace, slot, ctx);
+    Ok(Inputs { desired, chart, values: Arc::new(values), bench })
+}
+
+/// Notes where the release's HelmChart is; one that it no longer wants is deleted.
+async fn move_helm_chart(release: &HelmRelease, status: &mut HelmReleaseStatus, ctx: &Context) -> Result<(), Error> {
+    let wanted = wanted_helm_chart(release).map(|(namespace, name)| format!("{namespace}/{name}"));
+    if let Some(old) = status.helm_chart.take()
+        && wanted.as_ref() != Some(&old)
+    {
+        chart::delete_helm_chart(&old, ctx).await?;
+    }
+    status.helm_chart = wanted;
+    Ok(())
+}
+
+/// The workbench for a release at a place in storage, in the name of the release's service account.
+pub(super) fn workbench(
+    release: &HelmRelease,
+    helm_name: &str,
+    helm_namespace: &str,
+    storage_namespace: &str,
+    slot: &Slot,
+    ctx: &Context,
+) -> Workbench {
+    let (namespace, name) = identity(release);
+    let account = release.spec.service_account_name.as_deref().filter(|name| !name.is_empty());
+    let account = account.or(ctx.config.default_service_account.as_deref());
+    let (cluster, storage) = match account {
+        Some(account) => {
+            let user = Impersonation::ServiceAccount { namespace: namespace.to_owned(), name: account.to_owned() };
+            let cluster = ctx.cluster.impersonate(&user);
+            let storage = ctx.storage.with_user(&cluster);
+            (cluster, storage)
+        }
+        None => (ctx.cluster.clone(), ctx.storage.clone()),
+    };
+    Workbench {
+        cluster,
+        storage,
+        key: StorageKey { namespace: storage_namespace.to_owned(), name: helm_name.to_owned() },
+        origin: Origin {
+            release: ReleaseKey { namespace: namespace.to_owned(), name: name.to_owned() },
+            helm_name: helm_name.to_owned(),
+            helm_namespace: helm_namespace.to_owned(),
+        },
+        slot: slot.clone(),
+        cancel: ctx.stop.clone(),
+        oci_digest: None,
+    }
+}

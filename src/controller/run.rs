@@ -1,0 +1,270 @@
+//! Starts everything: connection, watches, controllers, leader election; stops it again.
+//!
+//! **Invariant:** nothing is written before this process leads, and nothing after it no longer does.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use futures::{FutureExt as _, Stream, StreamExt as _};
+use kube::api::Api;
+use kube_runtime::WatchStreamExt as _;
+use kube_runtime::controller::{self, Action};
+use kube_runtime::reflector::{self, ObjectRef, Store};
+use kube_runtime::watcher::{self, watcher};
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
+
+use super::backoff::Backoff;
+use super::config::Config;
+use super::context::{Context, identity};
+use super::events::Events;
+use super::lease::Election;
+use super::sources::{self, Changed, Dependencies};
+use super::status::Written;
+use super::trigger::Waker;
+use super::{Error, helm_release};
+use crate::action::Slots;
+use crate::admin::Readiness;
+use crate::api::HelmRelease;
+use crate::api::conditions::{condition_type, is_true};
+use crate::cluster::{Cluster, ConnectOptions, Touch, WatchScope};
+use crate::storage::{Storage, StorageTouch};
+use crate::telemetry::Metrics;
+
+/// The Lease that Flux's helm-controller uses too, so that the two never run at once.
+const LEASE: &str = "helm-controller-leader-election";
+/// Annotations that ask for something begin with this.
+const REQUEST_PREFIX: &str = "reconcile.fluxcd.io/";
+
+/// Runs the operator until it is told to stop, or has lost its lease.
+pub async fn run(
+    config: Config,
+    metrics: Arc<Metrics>,
+    readiness: Readiness,
+    stop: CancellationToken,
+) -> Result<(), Error> {
+    let options = ConnectOptions {
+        scope: config.watch_namespace.clone().map_or(WatchScope::Cluster, WatchScope::Namespace),
+        field_manager: config.field_manager.clone(),
+        ..ConnectOptions::default()
+    };
+    let cluster = Cluster::connect(&options).await?;
+    readiness.set(true);
+    let client = cluster.own_client().clone();
+    let election = config.leader_election.then(|| election(&config));
+    let work = lead(config, cluster, Arc::clone(&metrics), stop.clone());
+    let Some(election) = election else { return work.await };
+    let mut result = Ok(());
+    let lost = election
+        .lead(client, &stop, async {
+            metrics.set_leader(&election.name, true);
+            result = work.await;
+        })
+        .await;
+    metrics.set_leader(&election.name, false);
+    if lost { Err(Error::LeaseLost) } else { result }
+}
+
+fn election(config: &Config) -> Election {
+    let host = std::env::var("HOSTNAME").unwrap_or_else(|_| "rhumb".to_owned());
+    let unique = format!("{host}_{}_{}", std::process::id(), jiff::Timestamp::now().as_nanosecond());
+    let name = match &config.watch_label_selector {
+        // Each shard elects its own leader, as in Flux.
+        Some(selector) => format!("{LEASE}-{}", short_hash(selector)),
+        None => LEASE.to_owned(),
+    };
+    Election::new(name, config.runtime_namespace.clone(), unique)
+}
+
+fn short_hash(text: &str) -> String {
+    use sha2::{Digest as _, Sha256};
+    Sha256::digest(text).iter().take(4).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The work of the leader.
+async fn lead(config: Config, cluster: Cluster, metrics: Arc<Metrics>, stop: CancellationToken) -> Result<(), Error> {
+    let config = Arc::new(config);
+    let client = cluster.own_client().clone();
+    let events = Events::new(client.clone(), "helm-controller");
+    let source_events = Events::new(client.clone(), "source-controller");
+    let started = sources::start(Dependencies {
+        client: client.clone(),
+        config: Arc::clone(&config),
+        metrics: Arc::clone(&metrics),
+        publish: Arc::new(move |about, event, annotations| source_events.publish(about, event, annotations)),
+        stop: stop.clone(),
+    });
+    let (releases, writer) = reflector::store::<HelmRelease>();
+    let storage = Storage::secrets(&cluster);
+    let records = storage.touches();
+    let touches = cluster.watches().touches();
+    let ctx = Arc::new(Context {
+        backoff: Backoff::new(config.min_retry_delay, config.max_retry_delay),
+        slots: Slots::new(config.concurrent),
+        config: Arc::clone(&config),
+        client: client.clone(),
+        cluster,
+        storage,
+        source_stores: started.sources.stores.clone(),
+        sources: started.sources,
+        releases: releases.clone(),
+        written: Written::default(),
+        events,
+        metrics: Arc::clone(&metrics),
+        stop: stop.clone(),
+    });
+    metrics.set_max_workers("helmrelease", config.concurrent);
+    let (waker, woken) = Waker::new(releases.clone());
+    let watch = watch_releases(client.clone(), &config, writer, &waker);
+    let triggers = async {
+        tokio::join!(
+            forward_sources(started.changes, &waker),
+            forward_touches(touches, &waker),
+            forward_records(records, &waker),
+            waker.clone().watch_values(client.clone(), Arc::clone(&config)),
+        )
+    };
+    let controller = control(releases, woken, Arc::clone(&ctx), &stop);
+    let background = async {
+        tokio::join!(watch, triggers, started.run);
+    };
+    tokio::select! {
+        () = controller => {}
+        () = background => {}
+    }
+    Ok(())
+}
+
+/// Wakes the releases of changed sources.
+async fn forward_sources(mut changes: UnboundedReceiver<Changed>, waker: &Waker) {
+    while let Some(changed) = changes.recv().await {
+        waker.source(&changed);
+    }
+}
+
+/// Wakes the releases of touched live objects.
+async fn forward_touches(mut touches: UnboundedReceiver<Touch>, waker: &Waker) {
+    while let Some(touch) = touches.recv().await {
+        waker.touch(&touch);
+    }
+}
+
+/// Wakes the releases of records that others wrote.
+async fn forward_records(mut touches: UnboundedReceiver<StorageTouch>, waker: &Waker) {
+    while let Some(touch) = touches.recv().await {
+        waker.record(&touch);
+    }
+}
+
+/// Keeps the store of HelmReleases; wakes those that changed in a way that matters, and those that depend on them.
+async fn watch_releases(
+    client: kube::Client,
+    config: &Config,
+    writer: reflector::store::Writer<HelmRelease>,
+    waker: &Waker,
+) {
+    let api: Api<HelmRelease> = match &config.watch_namespace {
+        Some(namespace) => Api::namespaced(client, namespace),
+        None => Api::all(client),
+    };
+    let mut selector = watcher::Config::default();
+    if let Some(labels) = &config.watch_label_selector {
+        selector = selector.labels(labels);
+    }
+    let mut seen: HashMap<String, Marks> = HashMap::new();
+    let events = watcher(api, selector)
+        .default_backoff()
+        .modify(|release: &mut HelmRelease| release.metadata.managed_fields = None)
+        .reflect(writer);
+    let mut events = std::pin::pin!(events);
+    while let Some(event) = events.next().await {
+        match event {
+            Ok(watcher::Event::Apply(release) | watcher::Event::InitApply(release)) => {
+                let marks = Marks::of(&release);
+                let before = seen.insert(marks.uid.clone(), marks.clone());
+                if before.as_ref().is_none_or(|before| before.request != marks.request) {
+                    waker.wake(&release);
+                }
+                if before.is_none_or(|before| before.readiness != marks.readiness) {
+                    waker.dependants(&release);
+                }
+            }
+            Ok(watcher::Event::Delete(release)) => {
+                seen.remove(release.metadata.uid.as_deref().unwrap_or_default());
+                waker.dependants(&release);
+            }
+            Ok(watcher::Event::Init | watcher::Event::InitDone) => {}
+            Err(error) => tracing::warn!(%error, "cannot watch HelmReleases; trying again"),
+        }
+    }
+}
+
+/// Runs reconciles until told to stop; those under way may end first.
+async fn control(
+    releases: Store<HelmRelease>,
+    woken: impl Stream<Item = ObjectRef<HelmRelease>> + Send + 'static,
+    ctx: Arc<Context>,
+    stop: &CancellationToken,
+) {
+    let grace = ctx.config.graceful_shutdown_timeout;
+    let queue = woken.map(Ok::<_, Infallible>).take_until(stop.clone().cancelled_owned());
+    let reconcile = |release: Arc<HelmRelease>, ctx| {
+        let (namespace, name) = identity(&release);
+        let span = tracing::info_span!(
+            target: "rhumb",
+            "reconcile",
+            controller = "helmrelease",
+            controllerGroup = "helm.toolkit.fluxcd.io",
+            controllerKind = "HelmRelease",
+            namespace,
+            name
+        );
+        helm_release::reconcile(release, ctx).instrument(span).boxed()
+    };
+    // The slots of the context bound the work; the queue itself must not hold back releases that wait.
+    let unbounded = controller::Config::default().concurrency(0);
+    let runner = controller::applier(reconcile, |_, _, _| Action::await_change(), ctx, releases, queue, unbounded);
+    let mut runner = std::pin::pin!(runner.for_each(|_| std::future::ready(())));
+    tokio::select! {
+        () = &mut runner => return,
+        () = stop.cancelled() => {}
+    }
+    if tokio::time::timeout(grace, runner).await.is_err() {
+        tracing::error!(
+            "actions were still running after the grace period; their releases are unlocked at the next start"
+        );
+    }
+}
+
+/// What of a HelmRelease matters to whom.
+#[derive(Clone, PartialEq, Eq)]
+struct Marks {
+    uid: String,
+    /// What wakes the release itself: spec, requests, finalizers, deletion; not the status.
+    request: (Option<i64>, Vec<(String, String)>, usize, bool),
+    /// What wakes those that depend on it.
+    readiness: (Option<i64>, bool),
+}
+
+impl Marks {
+    fn of(release: &HelmRelease) -> Self {
+        let metadata = &release.metadata;
+        let requests = metadata.annotations.iter().flatten().filter(|(key, _)| key.starts_with(REQUEST_PREFIX));
+        let status = release.status.as_ref();
+        Self {
+            uid: metadata.uid.clone().unwrap_or_default(),
+            request: (
+                metadata.generation,
+                requests.map(|(key, value)| (key.clone(), value.clone())).collect(),
+                metadata.finalizers.as_ref().map_or(0, Vec::len),
+                metadata.deletion_timestamp.is_some(),
+            ),
+            readiness: (
+                status.and_then(|status| status.observed_generation),
+                status.is_some_and(|status| is_true(&status.conditions, condition_type::READY)),
+            ),
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! Writes the status of a HelmRelease: only what changed, and never twice.
+//!
+//! The store that reconciles read from lags behind our own writes. What the API server answered to a write is therefore kept until the
+//! store has caught up, so that no reconcile ever decides on a status older than the one it wrote.
+//!
+//! **Invariant:** an equal status costs no request.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use kube::api::{Api, Patch, PatchParams};
+use serde_json::{Map, Value, json};
+
+use super::Error;
+use super::context::{Context, identity};
+use crate::api::{HelmRelease, HelmReleaseStatus};
+
+/// Objects as the API server answered to our own writes, until the store has them.
+#[derive(Debug, Default)]
+pub(super) struct Written(Mutex<HashMap<(String, String), Arc<HelmRelease>>>);
+
+impl Written {
+    /// The newer of the store's object and the one last written.
+    pub(super) fn newest(&self, stored: Arc<HelmRelease>) -> Arc<HelmRelease> {
+        let (namespace, name) = identity(&stored);
+        let mut written = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (namespace.to_owned(), name.to_owned());
+        let Some(ours) = written.get(&key) else { return stored };
+        if ours.metadata.uid == stored.metadata.uid && version(ours) > version(&stored) {
+            return Arc::clone(ours);
+        }
+        written.remove(&key);
+        stored
+    }
+
+    pub(super) fn keep(&self, object: &Arc<HelmRelease>) {
+        let (namespace, name) = identity(object);
+        let key = (namespace.to_owned(), name.to_owned());
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(key, Arc::clone(object));
+    }
+
+    pub(super) fn forget(&self, namespace: &str, name: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&(namespace.to_owned(), name.to_owned()));
+    }
+}
+
+/// Resource versions of one resource are ordered numbers (Kubernetes 1.35 and later say so); another form counts as oldest.
+fn version(release: &HelmRelease) -> u128 {
+    release.metadata.resource_version.as_deref().and_then(|version| version.parse().ok()).unwrap_or_default()
+}
+
+impl Context {
+    /// Writes what differs between the object's status and the new one, and returns the object as it is now.
+    pub(super) async fn write_status(
+        &self,
+        release: &Arc<HelmRelease>,
+        status: &HelmReleaseStatus,
+    ) -> Result<Arc<HelmRelease>, Error> {
+        let (namespace, name) = identity(release);
+        let what = || format!("the status of HelmRelease {namespace}/{name}");
+        let to_json = |status: &HelmReleaseStatus| serde_json::to_value(status).unwrap_or_default();
+        let before = release.status.as_ref().map(to_json).unwrap_or_else(|| json!({}));
+        let Some(change) = merge_patch(&before, &to_json(status)) else { return Ok(Arc::clone(release)) };
+        let patch = json!({ "metadata": { "uid": release.metadata.uid }, "status": change });
+        let api: Api<HelmRelease> = Api::namespaced(self.client.clone(), namespace);
+        let params = PatchParams { field_manager: Some(self.config.field_manager.clone()), ..PatchParams::default() };
+        let written = api
+            .patch_status(name, &params, &Patch::Merge(&patch))
+            .await
+            .map_err(|source| Error::write(what(), source))?;
+        let written = Arc::new(written);
+        self.written.keep(&written);
+        Ok(written)
+    }
+}
+
+/// The merge patch (RFC 7386) from one document to another; nothing if they are equal.
+pub(super) fn merge_patch(before: &Value, after: &Value) -> Option<Value> {
+    match (before, after) {
+        (Value::Object(before), Value::Object(after)) => {
+            let mut patch = Map::new();
+            for (key, value) in after {
+                match before.get(key) {
+                    Some(old) => {
+                        if let Some(change) = merge_patch(old, value) {
+                            patch.insert(key.clone(), change);
+                        }
+                    }
+                    None => {
+                        patch.insert(key.clone(), value.clone());
+                    }
+                }
+            }
+            for key in before.keys().filter(|key| !after.contains_key(*key)) {
+                patch.insert(key.clone(), Value::Null);
+            }
+            (!patch.is_empty()).then_some(Value::Object(patch))
+        }
+        _ => (before != after).then(|| after.clone()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_patch_names_what_changed_and_nothing_else() {
+        let before = json!({"a": 1, "b": {"c": [1], "d": 2}, "e": 3});
+        let after = json!({"a": 1, "b": {"c": [1, 2], "d": 2}, "f": {"g": 4}});
+        let patch = merge_patch(&before, &after);
+        assert_eq!(patch, Some(json!({"b": {"c": [1, 2]}, "e": null, "f": {"g": 4}})));
+        let mut patched = before.clone();
+        json_patch::merge(&mut patched, &patch.unwrap());
+        assert_eq!(patched, after);
+        assert_eq!(merge_patch(&after, &after), None);
+    }
+}
