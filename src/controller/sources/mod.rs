@@ -4,23 +4,46 @@
 //! `--sources=own` the controllers keep the objects' status as Flux's source-controller 1.9 does; with `--sources=external` there are
 //! the watches only, and charts are read from where Flux serves them.
 //!
+//! ```text
+//! watch ─▶ store, queue ─▶ driver ─▶ helm_repository | helm_chart | oci_repository ─▶ status, event
+//!   └─▶ Changed, for releases               content: the chart of a source, for releases
+//! ```
+//!
 //! **Invariant:** a source that has nothing new costs no write.
+
+mod access;
+mod content;
+mod driver;
+mod git_repository;
+mod helm_chart;
+mod helm_repository;
+mod kind;
+mod oci_repository;
+mod status;
+mod suspects;
+mod watch;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use futures::channel::mpsc::{UnboundedSender, unbounded};
 use futures::future::BoxFuture;
 use k8s_openapi::api::core::v1::ObjectReference;
-use kube_runtime::reflector::Store;
+use kube_runtime::reflector::{ObjectRef, Store, store};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::config::Config;
-use crate::api::{GitRepository, HelmChart, HelmRepository, InlineChart, OciRepository};
-use crate::chart::Chart;
+use self::driver::{Shared, control};
+use self::kind::{Source, identity};
+use self::suspects::Suspects;
+use self::watch::{Listen, watch};
+use super::config::{self, Config};
+use crate::api::{GitRepository, HelmChart, HelmRepository, OciRepository};
 use crate::lifecycle::Event;
-use crate::source::{Error, Fetched, Library};
+use crate::source::Library;
 use crate::telemetry::Metrics;
+
+pub(super) use self::content::Sources;
 
 /// Publishes an event about an object, with annotations.
 pub(super) type Publish = Arc<dyn Fn(ObjectReference, &Event, BTreeMap<String, String>) + Send + Sync>;
@@ -64,14 +87,6 @@ pub(super) struct Changed {
     pub(super) name: String,
 }
 
-/// The content of sources. Cheap to clone.
-#[derive(Clone)]
-pub(super) struct Sources {
-    /// The objects.
-    pub(super) stores: SourceStores,
-    library: Library,
-}
-
 /// The sources, and what has to run for them.
 pub(super) struct Started {
     /// For whoever wants charts.
@@ -84,51 +99,116 @@ pub(super) struct Started {
 
 /// Makes the stores, the watches and (with `--sources=own`) the controllers. Nothing happens until `run` is polled.
 pub(super) fn start(dependencies: Dependencies) -> Started {
-    let (sender, changes) = mpsc::unbounded_channel();
-    let stores = SourceStores {
-        repositories: kube_runtime::reflector::store().0,
-        charts: kube_runtime::reflector::store().0,
-        oci: kube_runtime::reflector::store().0,
-        git: kube_runtime::reflector::store().0,
+    let (changed, changes) = mpsc::unbounded_channel();
+    let (repositories, repository_writer) = store();
+    let (charts, chart_writer) = store();
+    let (oci, oci_writer) = store();
+    let (git, git_writer) = store();
+    let stores = SourceStores { repositories, charts, oci, git };
+    let (chart_sender, chart_queue) = unbounded();
+    let sources = Sources {
+        stores: stores.clone(),
+        library: Library::new(),
+        client: dependencies.client.clone(),
+        mode: dependencies.config.sources,
+        suspects: Suspects::new(chart_sender.clone()),
     };
+    let host = format!("rhumb.{}.svc.cluster.local.", dependencies.config.runtime_namespace);
+    let shared = Arc::new(Shared { dependencies: dependencies.clone(), sources: sources.clone(), host });
     let run = async move {
-        let _sender = sender;
-        dependencies.stop.cancelled().await;
+        let (repository_sender, repository_queue) = unbounded();
+        let (oci_sender, oci_queue) = unbounded();
+        let (git_sender, git_queue) = unbounded();
+        let Dependencies { client, config, metrics, stop, .. } = dependencies;
+        let dependants = Dependants { charts: stores.charts.clone(), wake: chart_sender.clone() };
+        let listeners =
+            |changed: &mpsc::UnboundedSender<Changed>| (changed.clone(), dependants.clone(), Arc::clone(&metrics));
+        let (mut repository_ears, mut chart_ears) =
+            (Ears::new(repository_sender, listeners(&changed)), Ears::new(chart_sender, listeners(&changed)));
+        let (mut oci_ears, mut git_ears) =
+            (Ears::new(oci_sender, listeners(&changed)), Ears::new(git_sender, listeners(&changed)));
+        let watches = async {
+            tokio::join!(
+                watch(client.clone(), &config, repository_writer, &mut repository_ears),
+                watch(client.clone(), &config, chart_writer, &mut chart_ears),
+                watch(client.clone(), &config, oci_writer, &mut oci_ears),
+                watch(client.clone(), &config, git_writer, &mut git_ears),
+            )
+        };
+        let controllers = async {
+            if config.sources == config::Sources::External {
+                return stop.cancelled().await;
+            }
+            let charts = async {
+                // A chart whose source is merely not listed yet would be told to be missing.
+                let _ = stores.repositories.wait_until_ready().await;
+                let _ = stores.oci.wait_until_ready().await;
+                control(Arc::clone(&shared), stores.charts.clone(), chart_queue).await;
+            };
+            tokio::join!(
+                control(Arc::clone(&shared), stores.repositories.clone(), repository_queue),
+                charts,
+                control(Arc::clone(&shared), stores.oci.clone(), oci_queue),
+                control(Arc::clone(&shared), stores.git.clone(), git_queue),
+            );
+        };
+        let grace = config.graceful_shutdown_timeout;
+        let given_up = async {
+            stop.cancelled().await;
+            tokio::time::sleep(grace).await;
+        };
+        tokio::select! {
+            _ = watches => {}
+            () = controllers => {}
+            () = given_up => {}
+        }
     };
-    Started { sources: Sources { stores, library: Library::new() }, changes, run: Box::pin(run) }
+    Started { sources, changes, run: Box::pin(run) }
 }
 
-impl Sources {
-    /// The chart of a HelmChart that has an artifact: at hand, or fetched again.
-    ///
-    /// # Errors
-    /// The HelmChart has no artifact, its source is gone, or what the source now gives is not the artifact.
-    pub(super) async fn helm_chart(&self, chart: &HelmChart) -> Result<Arc<Chart>, Error> {
-        let _ = &self.library;
-        Err(Error::Unsupported { what: chart.spec.chart.clone() })
+/// Wakes the HelmCharts of a source.
+#[derive(Clone)]
+struct Dependants {
+    charts: Store<HelmChart>,
+    wake: UnboundedSender<ObjectRef<HelmChart>>,
+}
+
+/// Hears what a watch tells, and passes it on.
+struct Ears<K: Source> {
+    queue: UnboundedSender<ObjectRef<K>>,
+    changed: mpsc::UnboundedSender<Changed>,
+    dependants: Dependants,
+    metrics: Arc<Metrics>,
+}
+
+impl<K: Source> Ears<K> {
+    fn new(
+        queue: UnboundedSender<ObjectRef<K>>,
+        (changed, dependants, metrics): (mpsc::UnboundedSender<Changed>, Dependants, Arc<Metrics>),
+    ) -> Self {
+        Self { queue, changed, dependants, metrics }
+    }
+}
+
+impl<K: Source> Listen<K> for Ears<K> {
+    fn asked(&mut self, object: &K) {
+        // The receivers are gone only while the program stops, or where no controller runs.
+        let _ = self.queue.unbounded_send(ObjectRef::from_obj(object));
     }
 
-    /// The chart in an OCIRepository that has an artifact: at hand, or fetched again by the digest of its revision.
-    ///
-    /// # Errors
-    /// The OCIRepository has no artifact, or it is no chart.
-    pub(super) async fn oci_repository(&self, repository: &OciRepository) -> Result<Arc<Chart>, Error> {
-        Err(Error::Unsupported { what: repository.spec.url.clone() })
-    }
-
-    /// A chart by URL, name and exact version, asked for by nobody in particular.
-    ///
-    /// # Errors
-    /// The version is a range, or there is no such chart.
-    pub(super) async fn inline(&self, namespace: &str, chart: &InlineChart) -> Result<Fetched, Error> {
-        Err(Error::Unsupported { what: format!("{namespace} {}", chart.repo) })
-    }
-
-    /// The chart at a URL at which somebody else serves it (an ExternalArtifact), checked by its digest.
-    ///
-    /// # Errors
-    /// It cannot be fetched, has another digest, or is no chart.
-    pub(super) async fn artifact(&self, url: &str, digest: &str) -> Result<Arc<Chart>, Error> {
-        self.library.chart_from_url(url, digest).await.map(|fetched| fetched.chart)
+    fn changed(&mut self, object: &K, is_gone: bool) {
+        let (namespace, name) = identity(object);
+        if is_gone {
+            self.metrics.forget(K::KIND, namespace, name);
+        }
+        let changed = Changed { kind: K::KIND, namespace: namespace.to_owned(), name: name.to_owned() };
+        let _ = self.changed.send(changed);
+        for chart in self.dependants.charts.state() {
+            let source = &chart.spec.source_ref;
+            let is_of_source = source.kind.as_str() == K::KIND && source.name == name;
+            if is_of_source && chart.metadata.namespace.as_deref() == Some(namespace) {
+                let _ = self.dependants.wake.unbounded_send(ObjectRef::from_obj(&*chart));
+            }
+        }
     }
 }

@@ -1,0 +1,114 @@
+//! From a source object and its Secrets to the way the source is reached.
+//!
+//! **Invariant:** Secrets are read from the namespace of the source itself, whoever asks for its content.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::{Secret, ServiceAccount};
+use kube::api::Api;
+
+use super::kind::identity;
+use crate::api::source::{LocalObjectReference, RegistryProvider};
+use crate::api::{HelmRepository, OciRepository};
+use crate::source::{self, Access, Credentials, DEFAULT_TIMEOUT, Error, Tls};
+
+/// How a HelmRepository is reached.
+pub(super) async fn of_repository(client: &kube::Client, repository: &HelmRepository) -> Result<Access, Error> {
+    let (namespace, _) = identity(repository);
+    let spec = &repository.spec;
+    let mut access = Access {
+        timeout: spec.timeout.map_or(DEFAULT_TIMEOUT, crate::api::Duration::as_std),
+        insecure: spec.insecure,
+        pass_credentials: spec.pass_credentials,
+        ..Access::anonymous(&spec.url)
+    };
+    if let Some(reference) = &spec.secret_ref {
+        let secret = read_secret(client, namespace, reference).await?;
+        access.credentials = secret.view().credentials()?;
+        // The flux program writes certificates into this Secret, so they count; Flux calls it deprecated.
+        access.tls = secret.view().tls()?;
+    } else if spec.is_oci() {
+        check_provider(spec.provider)?;
+    }
+    if let Some(reference) = &spec.cert_secret_ref {
+        access.tls = read_secret(client, namespace, reference).await?.view().required_tls()?;
+    }
+    Ok(access)
+}
+
+/// How an OCIRepository is reached.
+pub(super) async fn of_oci(client: &kube::Client, repository: &OciRepository) -> Result<Access, Error> {
+    let (namespace, _) = identity(repository);
+    let spec = &repository.spec;
+    if spec.proxy_secret_ref.is_some() {
+        return Err(Error::Unsupported { what: "spec.proxySecretRef".to_owned() });
+    }
+    let mut access = Access { timeout: spec.timeout.as_std(), insecure: spec.insecure, ..Access::anonymous(&spec.url) };
+    if let Some(reference) = &spec.secret_ref {
+        access.credentials = read_secret(client, namespace, reference).await?.view().credentials()?;
+    } else if let Some(account) = &spec.service_account_name {
+        access.credentials = pull_secrets(client, namespace, account).await?;
+    }
+    if access.credentials == Credentials::Anonymous {
+        check_provider(spec.provider)?;
+    }
+    if let Some(reference) = &spec.cert_secret_ref {
+        access.tls = read_secret(client, namespace, reference).await?.view().required_tls()?;
+    }
+    Ok(access)
+}
+
+/// A cloud's identity cannot be used; its Secrets can.
+fn check_provider(provider: RegistryProvider) -> Result<(), Error> {
+    let name = match provider {
+        RegistryProvider::Generic => return Ok(()),
+        RegistryProvider::Aws => "aws",
+        RegistryProvider::Azure => "azure",
+        RegistryProvider::Gcp => "gcp",
+    };
+    Err(Error::Unsupported { what: format!("spec.provider '{name}' without spec.secretRef") })
+}
+
+/// A Secret with its name for errors.
+struct Named {
+    name: String,
+    data: BTreeMap<String, Vec<u8>>,
+}
+
+impl Named {
+    fn view(&self) -> source::Secret<'_> {
+        source::Secret { name: &self.name, data: &self.data }
+    }
+}
+
+async fn read_secret(client: &kube::Client, namespace: &str, reference: &LocalObjectReference) -> Result<Named, Error> {
+    let name = format!("{namespace}/{}", reference.name);
+    let failed = |message: String| Error::Secret { secret: name.clone(), message };
+    let api: Api<Secret> = Api::namespaced(client.clone(), namespace);
+    let found = api.get_opt(&reference.name).await.map_err(|error| failed(format!("cannot be read: {error}")))?;
+    let secret = found.ok_or_else(|| failed("not found".to_owned()))?;
+    let data = secret.data.unwrap_or_default().into_iter().map(|(key, value)| (key, value.0)).collect();
+    Ok(Named { name, data })
+}
+
+/// The logins of all image pull secrets of a ServiceAccount.
+async fn pull_secrets(client: &kube::Client, namespace: &str, account: &str) -> Result<Credentials, Error> {
+    let object = format!("ServiceAccount {namespace}/{account}");
+    let failed = |message: String| Error::Secret { secret: object.clone(), message };
+    let api: Api<ServiceAccount> = Api::namespaced(client.clone(), namespace);
+    let found = api.get_opt(account).await.map_err(|error| failed(format!("cannot be read: {error}")))?;
+    let account = found.ok_or_else(|| failed("not found".to_owned()))?;
+    let mut logins = Vec::new();
+    for reference in account.image_pull_secrets.unwrap_or_default() {
+        let secret = read_secret(client, namespace, &LocalObjectReference { name: reference.name }).await?;
+        if let Credentials::Registries(more) = secret.view().credentials()? {
+            logins.extend(more);
+        }
+    }
+    Ok(if logins.is_empty() { Credentials::Anonymous } else { Credentials::Registries(logins) })
+}
+
+/// Access to what is below an OCIRepository's URL, under another URL.
+pub(super) fn moved(access: &Access, url: &str) -> Access {
+    Access { url: url.to_owned(), tls: Tls::clone(&access.tls), ..access.clone() }
+}

@@ -1,0 +1,236 @@
+//! The content of sources: from an object to its chart, at hand or fetched again.
+//!
+//! **Invariant:** a HelmChart's chart has the digest of its artifact; when the source gives something else by now, the HelmChart is
+//! looked at again before anybody gets it.
+
+use std::sync::Arc;
+
+use kube_runtime::reflector::{ObjectRef, Store};
+
+use super::kind::{Source, identity};
+use super::suspects::Suspects;
+use super::{SourceStores, access};
+use crate::api::source::{ANY_VERSION, Artifact, SourceKind};
+use crate::api::{HelmChart, HelmRepository, InlineChart, OciRepository};
+use crate::chart::Chart;
+use crate::controller::config;
+use crate::source::{self, Access, ArtifactReference, Error, Fetched, Library};
+use crate::version::Version;
+
+/// The content of sources. Cheap to clone.
+#[derive(Clone)]
+pub(in crate::controller) struct Sources {
+    /// The objects.
+    pub(in crate::controller) stores: SourceStores,
+    pub(super) library: Library,
+    pub(super) client: kube::Client,
+    pub(super) mode: config::Sources,
+    /// Wakes HelmCharts whose source gives other bytes than their artifact's.
+    pub(super) suspects: Suspects,
+}
+
+/// Where a HelmChart's chart is.
+pub(super) struct Place {
+    access: Access,
+    name: String,
+    version: String,
+    is_registry: bool,
+}
+
+impl Sources {
+    /// The chart of a HelmChart that has an artifact: at hand, or fetched again.
+    ///
+    /// # Errors
+    /// The HelmChart has no artifact, its source is gone, or what the source now gives is not the artifact.
+    pub(in crate::controller) async fn helm_chart(&self, chart: &HelmChart) -> Result<Arc<Chart>, Error> {
+        let artifact = artifact_of(chart, chart.status.as_ref().and_then(|status| status.artifact.as_ref()))?;
+        let digest = artifact.digest.as_deref().unwrap_or_default();
+        if let Some(chart) = self.library.get(digest) {
+            return Ok(chart);
+        }
+        if self.mode == config::Sources::External {
+            return self.artifact(&artifact.url, digest).await;
+        }
+        let mut place = self.place(chart).await?;
+        let is_build = source::is_override(&values_files(chart));
+        if !is_build {
+            place.version.clone_from(&artifact.revision);
+        }
+        let fetched = self.build(chart, &self.pull(&place).await?)?.fetched;
+        if fetched.digest == digest {
+            return Ok(fetched.chart);
+        }
+        // Nobody waits for this: the HelmChart's controller settles what its artifact is.
+        self.suspects.add(chart);
+        Err(Error::DigestMismatch { what: named(chart), expected: digest.to_owned(), actual: fetched.digest })
+    }
+
+    /// The chart in an OCIRepository that has an artifact: at hand, or fetched again by the digest of its revision.
+    ///
+    /// # Errors
+    /// The OCIRepository has no artifact, or it is no chart.
+    pub(in crate::controller) async fn oci_repository(&self, repository: &OciRepository) -> Result<Arc<Chart>, Error> {
+        let artifact = artifact_of(repository, repository.status.as_ref().and_then(|status| status.artifact.as_ref()))?;
+        let digest = artifact.digest.as_deref().unwrap_or_default();
+        if let Some(chart) = self.library.get(digest) {
+            return Ok(chart);
+        }
+        if self.mode == config::Sources::External {
+            return self.artifact(&artifact.url, digest).await;
+        }
+        let access = access::of_oci(&self.client, repository).await?;
+        let manifest = artifact.revision.rsplit_once('@').map_or(artifact.revision.as_str(), |(_, digest)| digest);
+        let selector = repository.spec.layer_selector.as_ref().and_then(|selector| selector.media_type.as_deref());
+        Ok(self.library.chart_from_artifact(&access, manifest, selector).await?.chart)
+    }
+
+    /// A chart by URL, name and exact version, asked for by nobody in particular.
+    ///
+    /// # Errors
+    /// The version is a range, or there is no such chart.
+    pub(in crate::controller) async fn inline(&self, namespace: &str, chart: &InlineChart) -> Result<Fetched, Error> {
+        if Version::parse_three_part(&chart.version).is_err() {
+            let message = format!("'{}' of chart '{}' is no exact version", chart.version, chart.name);
+            return Err(Error::InvalidReference { message });
+        }
+        tracing::debug!(namespace, repository = chart.repo, chart = chart.name, "fetching an inline chart");
+        let access = Access::anonymous(&chart.repo);
+        if chart.is_oci() {
+            return self.library.chart_from_registry(&access, &chart.name, &chart.version).await;
+        }
+        match self.library.chart_from_repository(&access, &chart.name, &chart.version).await {
+            // Nothing else looks at this index again, and the version may be newer than it.
+            Err(Error::NotFound { in_registry: false, .. }) => {
+                self.library.index(&access).await?;
+                self.library.chart_from_repository(&access, &chart.name, &chart.version).await
+            }
+            result => result,
+        }
+    }
+
+    /// The chart at a URL at which somebody else serves it (an ExternalArtifact), checked by its digest.
+    ///
+    /// # Errors
+    /// It cannot be fetched, has another digest, or is no chart.
+    pub(in crate::controller) async fn artifact(&self, url: &str, digest: &str) -> Result<Arc<Chart>, Error> {
+        self.library.chart_from_url(url, digest).await.map(|fetched| fetched.chart)
+    }
+
+    /// Where the chart of a HelmChart is to be found.
+    pub(super) async fn place(&self, chart: &HelmChart) -> Result<Place, Error> {
+        let source = &chart.spec.source_ref;
+        let (namespace, _) = identity(chart);
+        let (name, version) = (chart.spec.chart.clone(), chart.spec.version.clone());
+        check_name(&name)?;
+        match source.kind {
+            SourceKind::HelmRepository => {
+                let repository = find(&self.stores.repositories, namespace, &source.name)?;
+                let access = access::of_repository(&self.client, &repository).await?;
+                let is_registry = repository.spec.is_oci();
+                Ok(Place { access, name, version, is_registry })
+            }
+            SourceKind::OciRepository => {
+                let repository = find(&self.stores.oci, namespace, &source.name)?;
+                let access = access::of_oci(&self.client, &repository).await?;
+                let reference = reference_of(&repository);
+                Ok(in_oci_repository(&access, name, version, &reference))
+            }
+            SourceKind::GitRepository | SourceKind::Bucket => {
+                Err(Error::Unsupported { what: format!("a chart from a source of kind {}", source.kind.as_str()) })
+            }
+        }
+    }
+
+    /// The version that [`Self::pull`] would give and, if an index tells it, the archive's digest.
+    pub(super) async fn resolve(&self, place: &Place) -> Result<(String, Option<String>), Error> {
+        if place.is_registry {
+            let version = self.library.find_in_registry(&place.access, &place.name, &place.version).await?;
+            return Ok((version, None));
+        }
+        self.library.find_in_repository(&place.access, &place.name, &place.version).await
+    }
+
+    /// The chart at a place.
+    pub(super) async fn pull(&self, place: &Place) -> Result<Fetched, Error> {
+        if place.is_registry {
+            self.library.chart_from_registry(&place.access, &place.name, &place.version).await
+        } else {
+            self.library.chart_from_repository(&place.access, &place.name, &place.version).await
+        }
+    }
+
+    /// The chart with the HelmChart's values files, kept under the digest that stands for it.
+    pub(super) fn build(&self, chart: &HelmChart, fetched: &Fetched) -> Result<source::Merged, Error> {
+        let files = values_files(chart);
+        if !source::is_override(&files) {
+            return Ok(source::Merged { fetched: fetched.clone(), files: Vec::new() });
+        }
+        let generation = chart.metadata.generation.unwrap_or_default();
+        let merged = source::merge(fetched, &files, chart.spec.ignore_missing_values_files, generation)?;
+        self.library.keep(Arc::clone(&merged.fetched.chart), &merged.fetched.digest, merged.fetched.size);
+        Ok(merged)
+    }
+}
+
+/// The values files of a HelmChart, that of the old field first.
+pub(super) fn values_files(chart: &HelmChart) -> Vec<String> {
+    let old = chart.spec.values_file.iter().filter(|file| !file.is_empty());
+    old.chain(&chart.spec.values_files).cloned().collect()
+}
+
+/// Which artifact an OCIRepository asks for.
+pub(super) fn reference_of(repository: &OciRepository) -> ArtifactReference {
+    let reference = repository.spec.reference.clone().unwrap_or_default();
+    let given = |text: Option<String>| text.filter(|text| !text.is_empty());
+    ArtifactReference {
+        digest: given(reference.digest),
+        semver: given(reference.semver),
+        semver_filter: given(reference.semver_filter),
+        tag: given(reference.tag),
+    }
+}
+
+/// An OCIRepository holds the chart itself if its URL ends with the chart's name, else charts below it. A HelmChart that takes any
+/// version takes what the OCIRepository refers to.
+fn in_oci_repository(access: &Access, name: String, version: String, reference: &ArtifactReference) -> Place {
+    let url = access.url.trim_end_matches('/');
+    let (parent, last) = url.rsplit_once('/').unwrap_or((url, ""));
+    let access = if last == name { access::moved(access, parent) } else { access.clone() };
+    let version = if version.is_empty() || version == ANY_VERSION {
+        reference.semver.clone().or_else(|| reference.tag.clone()).unwrap_or(version)
+    } else {
+        version
+    };
+    Place { access, name, version, is_registry: true }
+}
+
+/// Letters, digits, dots, hyphens, underscores and slashes; Flux asks for small letters.
+fn check_name(name: &str) -> Result<(), Error> {
+    let fits = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '-' | '_' | '/');
+    let is_name = !name.is_empty() && name.chars().all(fits) && !name.split('/').any(|part| part == "..");
+    if is_name {
+        return Ok(());
+    }
+    Err(Error::InvalidReference { message: format!("invalid chart name '{name}'") })
+}
+
+fn find<K: Source>(store: &Store<K>, namespace: &str, name: &str) -> Result<Arc<K>, Error> {
+    store.get(&ObjectRef::new(name).within(namespace)).ok_or_else(|| Error::Object {
+        object: format!("{} {namespace}/{name}", K::KIND),
+        message: "not found".to_owned(),
+    })
+}
+
+fn artifact_of<'a, K: Source>(object: &K, artifact: Option<&'a Artifact>) -> Result<&'a Artifact, Error> {
+    artifact.ok_or_else(|| Error::Object { object: named(object), message: "has no artifact".to_owned() })
+}
+
+fn named<K: Source>(object: &K) -> String {
+    let (namespace, name) = identity(object);
+    format!("{} {namespace}/{name}", K::KIND)
+}
+
+/// Whether the store has the HelmRepository, and it has what charts are taken from.
+pub(super) fn has_artifact(repository: &HelmRepository) -> bool {
+    repository.spec.is_oci() || repository.status.as_ref().is_some_and(|status| status.artifact.is_some())
+}

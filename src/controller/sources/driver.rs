@@ -1,0 +1,231 @@
+//! One reconcile of a source of any kind: deletion, suspension, the attempt, status, event, metrics, and when to come back.
+//!
+//! **Invariant:** every end of an attempt maps to one answer for the queue.
+
+use std::collections::hash_map::RandomState;
+use std::collections::{BTreeMap, HashMap};
+use std::convert::Infallible;
+use std::hash::{BuildHasher as _, Hasher as _};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use futures::channel::mpsc::UnboundedReceiver;
+use futures::{FutureExt as _, StreamExt as _};
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::ObjectReference;
+use kube::api::{Api, Patch};
+use kube_runtime::controller::{self, Action};
+use kube_runtime::reflector::{ObjectRef, Store};
+use serde_json::json;
+use tracing::Instrument as _;
+
+use super::kind::{Source, identity};
+use super::status::{Done, Failed, FailedEnding, Written, conclude, manager};
+use super::{Dependencies, Sources};
+use crate::api::conditions::{condition_status, condition_type, find};
+use crate::api::metadata::{
+    EVENT_ANNOTATION_PREFIX, FINALIZER, SOURCE_DIGEST_ANNOTATION, SOURCE_GROUP, SOURCE_REVISION_ANNOTATION,
+};
+use crate::lifecycle::Event;
+use crate::telemetry::{ReconcileResult, ResourceInfo};
+
+/// Sources of one kind that are worked on at once; they wait for other servers most of the time.
+const CONCURRENT: u16 = 10;
+
+/// A kind of source that is reconciled.
+pub(super) trait Reconcile: Source {
+    /// Brings the status up to date; conditions are left to the driver.
+    fn attempt(&self, status: &mut Self::Status, shared: &Shared) -> impl Future<Output = Result<Done, Failed>> + Send;
+}
+
+/// What reconciles of all kinds share.
+pub(super) struct Shared {
+    pub(super) dependencies: Dependencies,
+    pub(super) sources: Sources,
+    /// The host in the URLs of artifacts.
+    pub(super) host: String,
+}
+
+/// What reconciles of one kind share.
+pub(super) struct Work<K: Source> {
+    shared: Arc<Shared>,
+    written: Written<K>,
+    failures: Mutex<HashMap<ObjectRef<K>, u32>>,
+}
+
+/// Reconciles what comes out of the queue until told to stop.
+pub(super) async fn control<K: Reconcile>(
+    shared: Arc<Shared>,
+    store: Store<K>,
+    queue: UnboundedReceiver<ObjectRef<K>>,
+) {
+    let stop = shared.dependencies.stop.clone();
+    shared.dependencies.metrics.set_max_workers(K::CONTROLLER, usize::from(CONCURRENT));
+    let work = Arc::new(Work::<K> { shared, written: Written::default(), failures: Mutex::default() });
+    let queue = queue.map(Ok::<_, Infallible>).take_until(stop.cancelled_owned());
+    let config = controller::Config::default().concurrency(CONCURRENT);
+    let reconcile = |object: Arc<K>, work: Arc<Work<K>>| {
+        let (namespace, name) = identity(&*object);
+        let span = tracing::info_span!(
+            target: "rhumb",
+            "reconcile",
+            controller = K::CONTROLLER,
+            controllerGroup = SOURCE_GROUP,
+            controllerKind = K::KIND,
+            namespace,
+            name
+        );
+        async move { Ok::<_, Infallible>(work.reconcile(object).await) }.instrument(span).boxed()
+    };
+    let runner = controller::applier(reconcile, |_, error, _| match *error {}, work, store, queue, config);
+    runner.for_each(|_| std::future::ready(())).await;
+}
+
+impl<K: Reconcile> Work<K> {
+    async fn reconcile(&self, stored: Arc<K>) -> Action {
+        let object = self.written.newest(stored);
+        let (namespace, name) = identity(&*object);
+        let metrics = &self.shared.dependencies.metrics;
+        if object.meta().deletion_timestamp.is_some() {
+            self.written.forget(&object);
+            metrics.forget(K::KIND, namespace, name);
+            return self.let_go(&object).await;
+        }
+        if object.is_suspended() {
+            self.tell_metrics(&object, object.status());
+            return Action::await_change();
+        }
+        metrics.reconcile_started(K::CONTROLLER);
+        let start = Instant::now();
+        let (action, result) = self.attempt(&object).await;
+        metrics.reconcile_ended(K::CONTROLLER, K::KIND, namespace, name, start.elapsed(), result);
+        action
+    }
+
+    async fn attempt(&self, object: &K) -> (Action, ReconcileResult) {
+        let dependencies = &self.shared.dependencies;
+        let mut status = object.status().cloned().unwrap_or_default();
+        let result = object.attempt(&mut status, &self.shared).await;
+        let event = conclude(object, &mut status, &result, Timestamp::now());
+        if let Err(error) = self.written.write(&dependencies.client, object, &status).await {
+            tracing::error!(%error, "cannot write the status");
+            return (Action::requeue(self.failed(object)), ReconcileResult::Error);
+        }
+        self.tell_metrics(object, Some(&status));
+        if let Some(event) = event {
+            tell(&event);
+            (dependencies.publish)(reference(object), &event, annotations(object, &status));
+        }
+        let config = &dependencies.config;
+        match result.as_ref().map_err(|failed| failed.ending) {
+            Err(FailedEnding::Retry) => return (Action::requeue(self.failed(object)), ReconcileResult::Error),
+            Ok(_) | Err(FailedEnding::Stalled | FailedEnding::Waiting) => self.recovered(object),
+        }
+        match result.map_err(|failed| failed.ending) {
+            Ok(Done { has_artifact: false, .. }) => (Action::await_change(), ReconcileResult::Success),
+            Ok(_) => {
+                let next = jittered(object.interval(), config.interval_jitter_percentage);
+                (Action::requeue(next), ReconcileResult::RequeueAfter)
+            }
+            Err(FailedEnding::Waiting) => {
+                let next = jittered(config.requeue_dependency, config.interval_jitter_percentage);
+                (Action::requeue(next), ReconcileResult::RequeueAfter)
+            }
+            Err(FailedEnding::Stalled | FailedEnding::Retry) => {
+                (Action::await_change(), ReconcileResult::TerminalError)
+            }
+        }
+    }
+
+    /// Takes Flux's finalizer off an object that is being deleted; nobody else may be there to do it.
+    async fn let_go(&self, object: &K) -> Action {
+        let kept: Vec<_> = object.meta().finalizers.iter().flatten().filter(|name| *name != FINALIZER).collect();
+        if kept.len() == object.meta().finalizers.as_ref().map_or(0, Vec::len) {
+            return Action::await_change();
+        }
+        let (namespace, name) = identity(object);
+        let api: Api<K> = Api::namespaced(self.shared.dependencies.client.clone(), namespace);
+        let metadata = json!({ "finalizers": kept, "resourceVersion": object.meta().resource_version });
+        match api.patch(name, &manager(), &Patch::Merge(json!({ "metadata": metadata }))).await {
+            Ok(_) => Action::await_change(),
+            Err(kube::Error::Api(answer)) if answer.code == 404 => Action::await_change(),
+            Err(error) => {
+                tracing::warn!(%error, "cannot take the finalizer off");
+                Action::requeue(self.failed(object))
+            }
+        }
+    }
+
+    /// The delay after one more failure, doubling as controller-runtime has it.
+    fn failed(&self, object: &K) -> Duration {
+        let config = &self.shared.dependencies.config;
+        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = failures.entry(ObjectRef::from_obj(object)).or_default();
+        let delay = config.min_retry_delay.saturating_mul(2u32.saturating_pow(*count)).min(config.max_retry_delay);
+        *count = count.saturating_add(1);
+        delay
+    }
+
+    fn recovered(&self, object: &K) {
+        self.failures.lock().unwrap_or_else(PoisonError::into_inner).remove(&ObjectRef::from_obj(object));
+    }
+
+    fn tell_metrics(&self, object: &K, status: Option<&K::Status>) {
+        let (namespace, name) = identity(object);
+        let facts = status.map(K::facts);
+        let ready = facts.as_ref().and_then(|facts| find(facts.conditions, condition_type::READY));
+        let artifact = facts.as_ref().and_then(|facts| facts.artifact);
+        let info = ResourceInfo {
+            group: SOURCE_GROUP,
+            version: "v1",
+            ready: ready.map_or_else(|| condition_status::UNKNOWN.to_owned(), |ready| ready.status.clone()),
+            suspended: object.is_suspended(),
+            revision: artifact.map(|artifact| artifact.revision.clone()).unwrap_or_default(),
+            url: object.url().to_owned(),
+            ..ResourceInfo::default()
+        };
+        self.shared.dependencies.metrics.set_object(K::KIND, namespace, name, &info);
+    }
+}
+
+fn tell(event: &Event) {
+    match event.event_type {
+        crate::lifecycle::EventType::Normal => tracing::info!(reason = event.reason, "{}", event.message),
+        crate::lifecycle::EventType::Warning => tracing::error!(reason = event.reason, "{}", event.message),
+    }
+}
+
+/// The interval, a little longer or shorter, so that objects made together do not stay together.
+fn jittered(interval: Duration, percentage: u8) -> Duration {
+    let share = f64::from(percentage) / 100.0;
+    let random = f64::from(RandomState::new().build_hasher().finish() as u32) / f64::from(u32::MAX);
+    interval.mul_f64(1.0 + share * (2.0 * random - 1.0))
+}
+
+/// What events say they are about.
+fn reference<K: Source>(object: &K) -> ObjectReference {
+    let metadata = object.meta();
+    ObjectReference {
+        api_version: Some(format!("{SOURCE_GROUP}/v1")),
+        kind: Some(K::KIND.to_owned()),
+        namespace: metadata.namespace.clone(),
+        name: metadata.name.clone(),
+        uid: metadata.uid.clone(),
+        resource_version: metadata.resource_version.clone(),
+        field_path: None,
+    }
+}
+
+/// Flux's annotations of events: which artifact it was about, and what the user wants passed on.
+fn annotations<K: Source>(object: &K, status: &K::Status) -> BTreeMap<String, String> {
+    let passed = object.meta().annotations.iter().flatten();
+    let passed = passed.filter(|(key, _)| key.starts_with(EVENT_ANNOTATION_PREFIX));
+    let mut annotations: BTreeMap<_, _> = passed.map(|(key, value)| (key.clone(), value.clone())).collect();
+    if let Some(artifact) = K::facts(status).artifact {
+        annotations.insert(SOURCE_REVISION_ANNOTATION.to_owned(), artifact.revision.clone());
+        if let Some(digest) = &artifact.digest {
+            annotations.insert(SOURCE_DIGEST_ANNOTATION.to_owned(), digest.clone());
+        }
+    }
+    annotations
+}

@@ -1,0 +1,148 @@
+//! What the kinds of sources have in common, so that one driver serves them all.
+//!
+//! **Invariant:** a kind adds no behaviour here, only names and access to fields that all statuses have.
+
+use std::fmt::Debug;
+use std::time::Duration;
+
+use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::api::git_repository::GitRepositoryStatus;
+use crate::api::helm_chart::HelmChartStatus;
+use crate::api::helm_repository::HelmRepositoryStatus;
+use crate::api::oci_repository::OciRepositoryStatus;
+use crate::api::source::Artifact;
+use crate::api::{GitRepository, HelmChart, HelmRepository, OciRepository};
+
+/// Time between checks of a HelmRepository that does not say.
+const DEFAULT_INTERVAL: Duration = Duration::from_secs(60);
+
+/// A kind of source.
+pub(super) trait Source:
+    kube::Resource<DynamicType = (), Scope = NamespaceResourceScope>
+    + Clone
+    + Debug
+    + Serialize
+    + DeserializeOwned
+    + Send
+    + Sync
+    + Unpin
+    + 'static
+{
+    /// The kind as it stands in manifests.
+    const KIND: &'static str;
+    /// The kind in lower case: the controller's name, and the folder of its artifacts.
+    const CONTROLLER: &'static str;
+    /// What was found of it.
+    type Status: Clone + Default + PartialEq + Serialize + Send + Sync;
+
+    /// The status, if anything was written yet.
+    fn status(&self) -> Option<&Self::Status>;
+    /// The fields that all statuses have.
+    fn facts(status: &Self::Status) -> Facts<'_>;
+    /// The same, to be changed.
+    fn edit(status: &mut Self::Status) -> Edit<'_>;
+    /// Whether all work is stopped.
+    fn is_suspended(&self) -> bool;
+    /// Time between checks.
+    fn interval(&self) -> Duration;
+    /// The address, for metrics; none for a HelmChart.
+    fn url(&self) -> &str;
+}
+
+/// What all statuses have.
+pub(super) struct Facts<'a> {
+    pub(super) observed_generation: Option<i64>,
+    pub(super) conditions: &'a [Condition],
+    pub(super) artifact: Option<&'a Artifact>,
+}
+
+/// What all statuses have, to be changed.
+pub(super) struct Edit<'a> {
+    pub(super) observed_generation: &'a mut Option<i64>,
+    pub(super) conditions: &'a mut Vec<Condition>,
+    pub(super) artifact: &'a mut Option<Artifact>,
+    pub(super) url: &'a mut Option<String>,
+    pub(super) last_handled_reconcile_at: &'a mut Option<String>,
+}
+
+macro_rules! source {
+    ($object:ty, $status:ty, $kind:literal, $controller:literal, $interval:expr, $url:expr) => {
+        impl Source for $object {
+            const KIND: &'static str = $kind;
+            const CONTROLLER: &'static str = $controller;
+            type Status = $status;
+
+            fn status(&self) -> Option<&Self::Status> {
+                self.status.as_ref()
+            }
+
+            fn facts(status: &Self::Status) -> Facts<'_> {
+                Facts {
+                    observed_generation: status.observed_generation,
+                    conditions: &status.conditions,
+                    artifact: status.artifact.as_ref(),
+                }
+            }
+
+            fn edit(status: &mut Self::Status) -> Edit<'_> {
+                Edit {
+                    observed_generation: &mut status.observed_generation,
+                    conditions: &mut status.conditions,
+                    artifact: &mut status.artifact,
+                    url: &mut status.url,
+                    last_handled_reconcile_at: &mut status.last_handled_reconcile_at,
+                }
+            }
+
+            fn is_suspended(&self) -> bool {
+                self.spec.suspend
+            }
+
+            fn interval(&self) -> Duration {
+                let interval: fn(&Self) -> Duration = $interval;
+                interval(self)
+            }
+
+            fn url(&self) -> &str {
+                let url: fn(&Self) -> &str = $url;
+                url(self)
+            }
+        }
+    };
+}
+
+source!(
+    HelmRepository,
+    HelmRepositoryStatus,
+    "HelmRepository",
+    "helmrepository",
+    |repository| repository.spec.interval.map_or(DEFAULT_INTERVAL, crate::api::Duration::as_std),
+    |repository| &repository.spec.url
+);
+source!(HelmChart, HelmChartStatus, "HelmChart", "helmchart", |chart| chart.spec.interval.as_std(), |_| "");
+source!(
+    OciRepository,
+    OciRepositoryStatus,
+    "OCIRepository",
+    "ocirepository",
+    |repository| repository.spec.interval.as_std(),
+    |repository| &repository.spec.url
+);
+source!(
+    GitRepository,
+    GitRepositoryStatus,
+    "GitRepository",
+    "gitrepository",
+    |repository| repository.spec.interval.as_std(),
+    |repository| &repository.spec.url
+);
+
+/// The namespace and name of an object.
+pub(super) fn identity(object: &impl kube::Resource) -> (&str, &str) {
+    let metadata = object.meta();
+    (metadata.namespace.as_deref().unwrap_or_default(), metadata.name.as_deref().unwrap_or_default())
+}

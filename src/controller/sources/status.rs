@@ -1,0 +1,270 @@
+//! From the end of an attempt to the status: conditions as Flux's source-controller 1.9 leaves them, and the write.
+//!
+//! **Invariant:** an equal status costs no request.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use kube::api::{Api, Patch, PatchParams};
+use serde_json::{Map, Value, json};
+
+use super::kind::{Source, identity};
+use super::watch::key;
+use crate::api::conditions::{condition_status, condition_type, reason};
+use crate::api::metadata::REQUESTED_AT_ANNOTATION;
+use crate::api::source::Artifact;
+use crate::lifecycle::{Conditions, Event, EventType};
+use crate::source;
+
+/// The field manager of everything written to sources, Flux's name for it.
+const FIELD_MANAGER: &str = "source-controller";
+
+/// An attempt that went well.
+#[derive(Debug)]
+pub(super) struct Done {
+    /// Reason of the conditions.
+    pub(super) reason: &'static str,
+    /// Their message.
+    pub(super) message: String,
+    /// What the event about a new artifact says; none if the artifact is the old one.
+    pub(super) news: Option<(&'static str, String)>,
+    /// Whether there is an artifact, which only a registry as a whole has not.
+    pub(super) has_artifact: bool,
+}
+
+/// An attempt that did not.
+#[derive(Debug)]
+pub(super) struct Failed {
+    /// Reason of the conditions.
+    pub(super) reason: &'static str,
+    /// Their message.
+    pub(super) message: String,
+    /// Which of the conditions that tell what failed.
+    pub(super) condition: &'static str,
+    /// What it means for the next try.
+    pub(super) ending: FailedEnding,
+}
+
+/// What a failure means for the next try.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum FailedEnding {
+    /// Nothing helps until an input changes.
+    Stalled,
+    /// Something else has to become ready, which a watch tells.
+    Waiting,
+    /// To be tried again.
+    Retry,
+}
+
+impl Failed {
+    /// A failure of fetching.
+    pub(super) fn of(error: &source::Error, step: source::Step) -> Self {
+        let ending = match error.class() {
+            source::Class::Terminal => FailedEnding::Stalled,
+            source::Class::Transient => FailedEnding::Retry,
+        };
+        let condition = match error {
+            source::Error::ValuesFile { .. } => condition_type::BUILD_FAILED,
+            _ => condition_type::FETCH_FAILED,
+        };
+        Self { reason: error.reason(step), message: error.to_string(), condition, ending }
+    }
+}
+
+/// The status after an attempt, and the event to publish.
+pub(super) fn conclude<K: Source>(
+    object: &K,
+    status: &mut K::Status,
+    result: &Result<Done, Failed>,
+    now: Timestamp,
+) -> Option<Event> {
+    let generation = object.meta().generation.unwrap_or_default();
+    let edit = K::edit(status);
+    if let Some(token) = object.meta().annotations.as_ref().and_then(|all| all.get(REQUESTED_AT_ANNOTATION)) {
+        *edit.last_handled_reconcile_at = Some(token.clone());
+    }
+    let mut conditions = Conditions::edit(edit.conditions, generation, now);
+    let before = conditions.get(condition_type::READY).map(|ready| (ready.status.clone(), ready.message.clone()));
+    match result {
+        Ok(done) => {
+            *edit.observed_generation = Some(generation);
+            succeed(&mut conditions, done);
+            let was_failing = before.is_some_and(|(status, _)| status == condition_status::FALSE);
+            let recovered = || was_failing.then(|| (reason::SUCCEEDED, done.message.clone()));
+            let (reason, message) = done.news.clone().or_else(recovered)?;
+            Some(Event { event_type: EventType::Normal, reason, message })
+        }
+        Err(failed) => {
+            if failed.ending == FailedEnding::Stalled {
+                *edit.observed_generation = Some(generation);
+            }
+            fail(&mut conditions, failed);
+            // The same failure again is told by the condition alone.
+            let is_new =
+                before.is_none_or(|(status, message)| status != condition_status::FALSE || message != failed.message);
+            let is_told = is_new && failed.ending != FailedEnding::Waiting;
+            is_told.then(|| Event {
+                event_type: EventType::Warning,
+                reason: failed.reason,
+                message: failed.message.clone(),
+            })
+        }
+    }
+}
+
+fn succeed(conditions: &mut Conditions<'_>, done: &Done) {
+    for gone in [
+        condition_type::FETCH_FAILED,
+        condition_type::BUILD_FAILED,
+        condition_type::STORAGE_OPERATION_FAILED,
+        condition_type::ARTIFACT_OUTDATED,
+        condition_type::STALLED,
+        condition_type::RECONCILING,
+    ] {
+        conditions.remove(gone);
+    }
+    if done.has_artifact {
+        conditions.set(condition_type::ARTIFACT_IN_STORAGE, condition_status::TRUE, done.reason, &done.message);
+    } else {
+        conditions.remove(condition_type::ARTIFACT_IN_STORAGE);
+    }
+    conditions.set(condition_type::READY, condition_status::TRUE, done.reason, &done.message);
+}
+
+fn fail(conditions: &mut Conditions<'_>, failed: &Failed) {
+    for other in [condition_type::FETCH_FAILED, condition_type::BUILD_FAILED] {
+        if other != failed.condition {
+            conditions.remove(other);
+        }
+    }
+    conditions.set(failed.condition, condition_status::TRUE, failed.reason, &failed.message);
+    conditions.not_ready(failed.reason, &failed.message);
+    match failed.ending {
+        FailedEnding::Stalled => conditions.stalled(failed.reason, &failed.message),
+        FailedEnding::Waiting | FailedEnding::Retry => {
+            conditions.reconciling(reason::PROGRESSING_WITH_RETRY, "reconciliation in progress");
+        }
+    }
+}
+
+/// What is new of an artifact that is put into a status.
+pub(super) struct NewArtifact<'a> {
+    /// The file's name in the folder of the object.
+    pub(super) file: &'a str,
+    /// The name of the newest file, by which the status links it.
+    pub(super) latest: &'a str,
+    /// Version of the content.
+    pub(super) revision: String,
+    /// Digest of the file.
+    pub(super) digest: String,
+    /// Bytes of the file.
+    pub(super) size: u64,
+    /// Further facts.
+    pub(super) metadata: std::collections::BTreeMap<String, String>,
+}
+
+/// Puts an artifact into a status. Nothing is served at its URL, which names the place that Flux would serve it at.
+pub(super) fn put_artifact<K: Source>(object: &K, status: &mut K::Status, host: &str, new: NewArtifact<'_>) {
+    let (namespace, name) = identity(object);
+    let folder = format!("{}/{namespace}/{name}", K::CONTROLLER);
+    let edit = K::edit(status);
+    *edit.url = Some(format!("http://{host}/{folder}/{}", new.latest));
+    *edit.artifact = Some(Artifact {
+        path: format!("{folder}/{}", new.file),
+        url: format!("http://{host}/{folder}/{}", new.file),
+        revision: new.revision,
+        digest: Some(new.digest),
+        last_update_time: Time(Timestamp::now()),
+        size: i64::try_from(new.size).ok(),
+        metadata: new.metadata,
+        checksum: None,
+    });
+}
+
+/// Objects as the API server answered to our own writes, until the store has them.
+#[derive(Debug)]
+pub(super) struct Written<K>(Mutex<HashMap<(String, String), Arc<K>>>);
+
+impl<K> Default for Written<K> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<K: Source> Written<K> {
+    /// The newer of the store's object and the one last written.
+    pub(super) fn newest(&self, stored: Arc<K>) -> Arc<K> {
+        let mut written = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = key(&*stored);
+        let Some(ours) = written.get(&key) else { return stored };
+        if ours.meta().uid == stored.meta().uid && version(&**ours) > version(&*stored) {
+            return Arc::clone(ours);
+        }
+        written.remove(&key);
+        stored
+    }
+
+    /// Writes what differs between the object's status and the new one; says nothing if nothing does.
+    ///
+    /// # Errors
+    /// The API server refuses the write. An object that is gone is none.
+    pub(super) async fn write(&self, client: &kube::Client, object: &K, status: &K::Status) -> Result<(), kube::Error> {
+        let to_json = |status: &K::Status| serde_json::to_value(status).unwrap_or_default();
+        let before = object.status().map_or_else(|| json!({}), to_json);
+        let Some(change) = merge_patch(&before, &to_json(status)) else { return Ok(()) };
+        let (namespace, name) = identity(object);
+        let patch = json!({ "metadata": { "uid": object.meta().uid }, "status": change });
+        let api: Api<K> = Api::namespaced(client.clone(), namespace);
+        match api.patch_status(name, &manager(), &Patch::Merge(&patch)).await {
+            Ok(mut written) => {
+                written.meta_mut().managed_fields = None;
+                let mut ours = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+                ours.insert(key(object), Arc::new(written));
+                Ok(())
+            }
+            Err(kube::Error::Api(answer)) if answer.code == 404 => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Forgets an object that is gone.
+    pub(super) fn forget(&self, object: &K) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&key(object));
+    }
+}
+
+/// How we name ourselves in writes.
+pub(super) fn manager() -> PatchParams {
+    PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() }
+}
+
+/// Resource versions of one resource are ordered numbers; another form counts as oldest.
+fn version(object: &impl kube::Resource) -> u128 {
+    object.meta().resource_version.as_deref().and_then(|version| version.parse().ok()).unwrap_or_default()
+}
+
+/// The merge patch (RFC 7386) from one document to another; nothing if they are equal.
+fn merge_patch(before: &Value, after: &Value) -> Option<Value> {
+    let (Value::Object(before), Value::Object(after)) = (before, after) else {
+        return (before != after).then(|| after.clone());
+    };
+    let mut patch = Map::new();
+    for (key, value) in after {
+        match before.get(key) {
+            Some(old) => {
+                if let Some(change) = merge_patch(old, value) {
+                    patch.insert(key.clone(), change);
+                }
+            }
+            None => {
+                patch.insert(key.clone(), value.clone());
+            }
+        }
+    }
+    for key in before.keys().filter(|key| !after.contains_key(*key)) {
+        patch.insert(key.clone(), Value::Null);
+    }
+    (!patch.is_empty()).then_some(Value::Object(patch))
+}

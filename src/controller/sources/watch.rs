@@ -1,0 +1,106 @@
+//! One watch a kind: fills the store, wakes the kind's controller, and tells what changed.
+//!
+//! **Invariant:** the status that a controller writes itself never wakes it again.
+
+use std::collections::HashMap;
+
+use futures::StreamExt as _;
+use kube::api::Api;
+use kube_runtime::WatchStreamExt as _;
+use kube_runtime::reflector::store::Writer;
+use kube_runtime::watcher::{self, Event, watcher};
+
+use super::kind::{Source, identity};
+use crate::api::conditions::{condition_type, find};
+use crate::api::metadata::REQUESTED_AT_ANNOTATION;
+use crate::controller::config::Config;
+
+/// What somebody wants to know of a kind's objects.
+pub(super) trait Listen<K>: Send {
+    /// The object is there for the first time, or something was asked of it: a spec, a request, its deletion.
+    fn asked(&mut self, object: &K);
+    /// Its artifact, readiness or generation changed, or it is gone.
+    fn changed(&mut self, object: &K, is_gone: bool);
+}
+
+/// What of an object wakes whom.
+#[derive(PartialEq, Eq)]
+struct Marks {
+    request: (Option<i64>, Option<String>, bool, usize),
+    result: (Option<i64>, Option<i64>, Option<(String, Option<String>)>, Option<(String, String)>),
+}
+
+impl Marks {
+    fn of<K: Source>(object: &K) -> Self {
+        let metadata = object.meta();
+        let requested = metadata.annotations.as_ref().and_then(|all| all.get(REQUESTED_AT_ANNOTATION)).cloned();
+        let finalizers = metadata.finalizers.as_ref().map_or(0, Vec::len);
+        let facts = object.status().map(K::facts);
+        let artifact = facts.as_ref().and_then(|facts| facts.artifact);
+        let ready = facts.as_ref().and_then(|facts| find(facts.conditions, condition_type::READY));
+        Self {
+            request: (metadata.generation, requested, metadata.deletion_timestamp.is_some(), finalizers),
+            result: (
+                metadata.generation,
+                facts.as_ref().and_then(|facts| facts.observed_generation),
+                artifact.map(|artifact| (artifact.revision.clone(), artifact.digest.clone())),
+                ready.map(|ready| (ready.status.clone(), ready.message.clone())),
+            ),
+        }
+    }
+}
+
+/// Watches a kind for as long as the future is polled.
+pub(super) async fn watch<K: Source>(
+    client: kube::Client,
+    config: &Config,
+    writer: Writer<K>,
+    listener: &mut dyn Listen<K>,
+) {
+    let api: Api<K> = match &config.watch_namespace {
+        Some(namespace) => Api::namespaced(client, namespace),
+        None => Api::all(client),
+    };
+    let mut selector = watcher::Config::default();
+    if let Some(labels) = &config.watch_label_selector {
+        selector = selector.labels(labels);
+    }
+    let events = watcher(api, selector)
+        .default_backoff()
+        .modify(|object: &mut K| object.meta_mut().managed_fields = None)
+        .reflect(writer);
+    let mut events = std::pin::pin!(events);
+    let mut seen: HashMap<String, Marks> = HashMap::new();
+    let mut listed: Option<HashMap<String, Marks>> = None;
+    while let Some(event) = events.next().await {
+        match event {
+            Ok(Event::Init) => listed = Some(std::mem::take(&mut seen)),
+            Ok(Event::InitApply(object) | Event::Apply(object)) => {
+                let uid = object.meta().uid.clone().unwrap_or_default();
+                let marks = Marks::of(&object);
+                let before = listed.as_mut().and_then(|listed| listed.remove(&uid)).or_else(|| seen.remove(&uid));
+                if before.as_ref().is_none_or(|before| before.request != marks.request) {
+                    listener.asked(&object);
+                }
+                if before.is_none_or(|before| before.result != marks.result) {
+                    listener.changed(&object, false);
+                }
+                seen.insert(uid, marks);
+            }
+            Ok(Event::Delete(object)) => {
+                seen.remove(object.meta().uid.as_deref().unwrap_or_default());
+                listener.changed(&object, true);
+            }
+            Ok(Event::InitDone) => listed = None,
+            Err(error) => {
+                tracing::warn!(%error, kind = K::KIND, "cannot watch; trying again");
+            }
+        }
+    }
+}
+
+/// The key of an object, for maps.
+pub(super) fn key(object: &impl kube::Resource) -> (String, String) {
+    let (namespace, name) = identity(object);
+    (namespace.to_owned(), name.to_owned())
+}
