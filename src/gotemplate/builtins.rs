@@ -27,6 +27,8 @@ pub(super) enum Special {
     Call,
     /// `len`, which tells no value from an empty interface.
     Len,
+    /// `slice`, which takes no index out of an interface.
+    Slice,
 }
 
 const ANY: &[Type] = &[Type::Any];
@@ -40,18 +42,18 @@ pub(super) fn functions<H>() -> Vec<Function<H>> {
         special("or", Signature::variadic(TWO), Special::Or),
         special("call", Signature::variadic(TWO), Special::Call),
         special("len", Signature::fixed(ANY), Special::Len),
+        special("slice", Signature::variadic(TWO), Special::Slice),
         Function::pure("not", Signature::fixed(ANY), |args| Ok(Value::Bool(!first(args).is_true()))),
         Function::pure("eq", Signature::variadic(TWO), eq),
-        Function::pure("ne", Signature::fixed(TWO), |args| eq(args).map(negated)),
+        Function::pure("ne", Signature::fixed(TWO), |args| eq(args).map(|value| negated(&value))),
         Function::pure("lt", Signature::fixed(TWO), lt),
         Function::pure("le", Signature::fixed(TWO), le),
-        Function::pure("gt", Signature::fixed(TWO), |args| le(args).map(negated)),
-        Function::pure("ge", Signature::fixed(TWO), |args| lt(args).map(negated)),
+        Function::pure("gt", Signature::fixed(TWO), |args| le(args).map(|value| negated(&value))),
+        Function::pure("ge", Signature::fixed(TWO), |args| lt(args).map(|value| negated(&value))),
         Function::pure("index", Signature::variadic(TWO), index),
-        Function::pure("slice", Signature::variadic(TWO), slice),
         Function::pure("print", Signature::variadic(ANY), |args| Ok(Value::String(print::sprint(args)))),
         Function::pure("println", Signature::variadic(ANY), |args| Ok(Value::String(print::sprintln(args)))),
-        Function::pure("printf", Signature::variadic(&[Type::String, Type::Any]), printf),
+        Function::pure("printf", Signature::variadic(&[Type::String, Type::Any]), |args| Ok(printf(args))),
         Function::pure("html", Signature::variadic(ANY), |args| Ok(escaped(args, html_escape))),
         Function::pure("js", Signature::variadic(ANY), |args| Ok(escaped(args, js_escape))),
         Function::pure("urlquery", Signature::variadic(ANY), |args| Ok(escaped(args, query_escape))),
@@ -62,7 +64,7 @@ fn first(args: &[Value]) -> &Value {
     args.first().unwrap_or(&Value::Nil)
 }
 
-fn negated(value: Value) -> Value {
+fn negated(value: &Value) -> Value {
     Value::Bool(!value.is_true())
 }
 
@@ -104,10 +106,10 @@ pub(super) fn call(callee: &str, function: &Operand) -> CallResult {
     }
 }
 
-fn printf(args: &[Value]) -> CallResult {
+fn printf(args: &[Value]) -> Value {
     let (format, arguments) = args.split_first().unwrap_or((&Value::Nil, &[]));
     let format = format.as_text().cloned().unwrap_or_default();
-    Ok(Value::String(sprintf(format.as_bytes(), arguments)))
+    Value::String(sprintf(format.as_bytes(), arguments))
 }
 
 fn comparison_error(error: Incomparable, left: &Value, right: &Value) -> CallError {
@@ -204,20 +206,20 @@ fn cannot_index(item: &Value) -> CallError {
     CallError::new(format!("can't index item of type {}", pointee_type(item)))
 }
 
-fn slice(args: &[Value]) -> CallResult {
-    let (item, indexes) = args.split_first().unwrap_or((&Value::Nil, &[]));
-    if matches!(item, Value::Nil) {
-        return Err(CallError::new("slice of untyped nil"));
-    }
+/// `slice`.
+pub(super) fn slice(args: &[Operand]) -> CallResult {
+    let (item, indexes) = match args.split_first() {
+        Some((item, indexes)) if !matches!(item.value, Value::Nil) => (&item.value, indexes),
+        _ => return Err(CallError::new("slice of untyped nil")),
+    };
     if indexes.len() > 3 {
         return Err(CallError::new(format!("too many slice indexes: {}", indexes.len())));
     }
-    if let Value::Object(object) = item
-        && let Some(underlying) = object.underlying()
-    {
-        let arguments: Vec<Value> = std::iter::once(underlying).chain(indexes.iter().cloned()).collect();
-        return slice(&arguments);
-    }
+    let underlying = match item {
+        Value::Object(object) => object.underlying(),
+        _ => None,
+    };
+    let item = underlying.as_ref().unwrap_or(item);
     let is_sliceable = matches!(item.kind(), Kind::String | Kind::Slice | Kind::Array);
     let Some(bound) = length(item).filter(|_| is_sliceable) else {
         return Err(CallError::new(format!("can't slice item of type {}", pointee_type(item))));
@@ -225,7 +227,7 @@ fn slice(args: &[Value]) -> CallResult {
     if matches!(item, Value::String(_)) && indexes.len() == 3 {
         return Err(CallError::new("cannot 3-index slice a string"));
     }
-    let positions = indexes.iter().map(|index| position(index, bound)).collect::<Result<Vec<_>, _>>()?;
+    let positions = indexes.iter().map(|index| bare_position(index, bound)).collect::<Result<Vec<_>, _>>()?;
     let from = positions.first().copied().unwrap_or(0);
     let to = positions.get(1).copied().unwrap_or(bound);
     for (low, high) in [(from, to), (to, positions.get(2).copied().unwrap_or(to))] {
@@ -244,16 +246,17 @@ fn slice(args: &[Value]) -> CallResult {
     })
 }
 
+/// As [`position`], for an index that must not be in an interface.
+fn bare_position(index: &Operand, bound: usize) -> Result<usize, CallError> {
+    if index.boxed {
+        return Err(CallError::new("cannot index slice/array with type interface {}"));
+    }
+    position(&index.value, bound)
+}
+
 /// Arguments as one text, escaped.
 fn escaped(args: &[Value], escape: fn(&[u8]) -> Vec<u8>) -> Value {
-    let args: Vec<Value> = args
-        .iter()
-        .map(|value| match value {
-            Value::Nil => Value::string("<no value>"),
-            _ => value.clone(),
-        })
-        .collect();
-    Value::String(Text::from(escape(print::sprint(&args).as_bytes())))
+    Value::String(Text::from(escape(print::sprint_printable(args).as_bytes())))
 }
 
 fn html_escape(text: &[u8]) -> Vec<u8> {

@@ -64,12 +64,10 @@ impl<H> FuncMap<H> {
     /// Adds functions; one of a name that is there already replaces it.
     pub fn extend(&mut self, functions: impl IntoIterator<Item = Function<H>>) {
         for function in functions {
-            match self.slots.get(function.name) {
-                Some(&slot) => self.functions[slot] = function,
-                None => {
-                    self.slots.insert(function.name, self.functions.len());
-                    self.functions.push(function);
-                }
+            let slot = *self.slots.entry(function.name).or_insert(self.functions.len());
+            match self.functions.get_mut(slot) {
+                Some(known) => *known = function,
+                None => self.functions.push(function),
             }
         }
     }

@@ -192,7 +192,7 @@ impl<'t> Lexer<'t> {
     fn line_at(&mut self, position: usize) -> usize {
         let (counted, line) = self.counted;
         let between = self.text.get(counted..position).unwrap_or_default();
-        let line = line + between.iter().filter(|&&byte| byte == b'\n').count();
+        let line = line + count_newlines(between);
         self.counted = (position.max(counted), line);
         line
     }
@@ -517,6 +517,11 @@ fn is_alphanumeric(rune: char) -> bool {
         return rune == '_' || rune.is_ascii_alphanumeric();
     }
     WORD.as_ref().is_some_and(|word| word.is_match(rune.encode_utf8(&mut [0; 4])))
+}
+
+/// The number of newlines in a text.
+pub(super) fn count_newlines(text: &[u8]) -> usize {
+    text.split(|&byte| byte == b'\n').count() - 1
 }
 
 /// The character at a position and its width; U+FFFD for a byte that is not UTF-8.

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use crate::value::quote;
 
 use super::error::Frame;
+use super::lex::count_newlines;
 use super::number::Number;
 
 /// A parsed text.
@@ -53,7 +54,7 @@ impl Tree {
         let line_start = before.iter().rposition(|&byte| byte == b'\n').map_or(0, |newline| newline + 1);
         Frame {
             file: self.source.name.clone(),
-            line: 1 + before.iter().filter(|&&byte| byte == b'\n').count(),
+            line: 1 + count_newlines(before),
             column: position - line_start,
             executing: executing.to_owned(),
             expression: at.print(&self.source),

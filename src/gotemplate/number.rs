@@ -227,7 +227,7 @@ pub(super) fn unquote(literal: &[u8]) -> Option<Vec<u8>> {
 /// The first character of a literal's text: its code, whether that is a byte rather than a character, and its width.
 fn unquote_char(text: &[u8], delimiter: u8) -> Option<(u32, bool, usize)> {
     match text {
-        [] => None,
+        [] | [b'\\'] => None,
         [first, ..] if *first == delimiter || *first == b'\n' => None,
         [b'\\', escape, rest @ ..] => {
             let simple = |code: u8| Some((u32::from(code), true, 2));
@@ -251,7 +251,6 @@ fn unquote_char(text: &[u8], delimiter: u8) -> Option<(u32, bool, usize)> {
                 _ => None,
             }
         }
-        [b'\\'] => None,
         _ => rune_at(text, 0).map(|(rune, width)| (u32::from(rune), false, width)),
     }
 }

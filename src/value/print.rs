@@ -28,27 +28,35 @@ const WEEKDAYS: [&str; 7] = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursd
 impl Value {
     /// The value as `%v` prints it; `<nil>` for nothing.
     pub fn to_text(&self) -> Text {
-        match self {
-            Self::String(text) => text.clone(),
-            _ => {
-                let mut out = Vec::new();
-                append_value(&mut out, self);
-                Text::from(out)
-            }
+        if let Self::String(text) = self {
+            return text.clone();
         }
+        let mut out = Vec::new();
+        append_value(&mut out, self);
+        Text::from(out)
     }
 }
 
 /// What `fmt.Sprint` gives: a space only between two operands of which neither is a string.
 pub fn sprint(values: &[Value]) -> Text {
+    sprint_with(values, append_value, false)
+}
+
+/// What `html`, `js` and `urlquery` escape: as [`sprint`], of the operands as actions print them.
+pub fn sprint_printable(values: &[Value]) -> Text {
+    // No value is the text `<no value>` there, and so a string.
+    sprint_with(values, append_printable, true)
+}
+
+fn sprint_with(values: &[Value], append: fn(&mut Vec<u8>, &Value), nothing_is_text: bool) -> Text {
     let mut out = Vec::new();
     let mut previous_is_string = true;
     for value in values {
-        let is_string = matches!(value, Value::String(_));
+        let is_string = matches!(value, Value::String(_)) || (nothing_is_text && matches!(value, Value::Nil));
         if !is_string && !previous_is_string {
             out.push(b' ');
         }
-        append_value(&mut out, value);
+        append(&mut out, value);
         previous_is_string = is_string;
     }
     Text::from(out)

@@ -108,13 +108,13 @@ impl CallError {
 
     /// The failure inside, if it is of this type.
     pub fn source_as<T: Error + 'static>(&self) -> Option<&T> {
-        self.source.as_deref().and_then(|source| source.downcast_ref::<T>())
+        self.source.as_deref().and_then(<dyn Error + Send + Sync>::downcast_ref::<T>)
     }
 
     /// The failure that was passed on, if it is of this type.
     pub fn downcast_source<T: Error + 'static>(self) -> Result<Box<T>, Self> {
         let Self { message, source } = self;
-        match source.map(|source| source.downcast::<T>()) {
+        match source.map(<dyn Error + Send + Sync>::downcast::<T>) {
             Some(Ok(source)) => Ok(source),
             Some(Err(source)) => Err(Self { message, source: Some(source) }),
             None => Err(Self { message, source: None }),

@@ -77,20 +77,15 @@ impl<'x, H> Executor<'x, H> {
         for operand in operands.iter().skip(1) {
             arguments.push(self.eval_argument(dot, operand)?);
         }
-        let from_pipe = arguments.is_empty();
         arguments.extend(last);
-        let first = arguments.into_iter().next().unwrap_or_default();
-        let result = if special == Special::Len {
-            builtins::len(&first)
-        } else {
-            let callee = match operands.get(1) {
-                Some(operand) if !from_pipe => At::Node(operand).print(&self.tree.source),
-                _ => match &first.value {
-                    Value::String(text) => text.to_string(),
-                    value => format!("<{} Value>", value.type_name()),
-                },
-            };
-            builtins::call(&callee, &first)
+        let result = match (special, arguments.first()) {
+            (Special::Slice, _) => builtins::slice(&arguments),
+            (Special::Len, Some(first)) => builtins::len(first),
+            (_, Some(first)) => {
+                let written = operands.get(1).map(|operand| At::Node(operand).print(&self.tree.source));
+                builtins::call(&written.unwrap_or_else(|| reflected_text(&first.value)), first)
+            }
+            _ => Ok(Value::Nil),
         };
         self.finish_call(name, at, result)
     }
@@ -230,6 +225,14 @@ impl<'x, H> Executor<'x, H> {
             let (wanted, given) = (parameter.name(), value.type_name());
             self.error(format!("wrong type for value; expected {wanted}; got {given}"))
         })
+    }
+}
+
+/// What `reflect.Value.String` gives.
+fn reflected_text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.to_string(),
+        _ => format!("<{} Value>", value.type_name()),
     }
 }
 

@@ -68,7 +68,7 @@ impl<'x, H> Executor<'x, H> {
             Items::Ints(int_type, count) => {
                 for number in 0..*count {
                     let element = Operand::new(Value::Int(*int_type, number));
-                    if self.iterate(branch, Value::Nil, element)? == Flow::Break {
+                    if self.iterate(branch, Value::Nil, &element)? == Flow::Break {
                         break;
                     }
                 }
@@ -77,7 +77,7 @@ impl<'x, H> Executor<'x, H> {
             Items::Uints(uint_type, count) => {
                 for number in 0..*count {
                     let element = Operand::new(Value::Uint(*uint_type, number));
-                    if self.iterate(branch, Value::Nil, element)? == Flow::Break {
+                    if self.iterate(branch, Value::Nil, &element)? == Flow::Break {
                         break;
                     }
                 }
@@ -87,7 +87,7 @@ impl<'x, H> Executor<'x, H> {
                 let boxed = *element_type == ElementType::Any;
                 for (position, item) in list.iter().enumerate() {
                     let index = Value::int(i64::try_from(position).unwrap_or(i64::MAX));
-                    if self.iterate(branch, index, Operand { value: item.clone(), boxed })? == Flow::Break {
+                    if self.iterate(branch, index, &Operand { value: item.clone(), boxed })? == Flow::Break {
                         break;
                     }
                 }
@@ -97,7 +97,7 @@ impl<'x, H> Executor<'x, H> {
                 for (position, byte) in bytes.iter().enumerate() {
                     let index = Value::int(i64::try_from(position).unwrap_or(i64::MAX));
                     let element = Operand::new(Value::Uint(UintType::Uint8, u64::from(*byte)));
-                    if self.iterate(branch, index, element)? == Flow::Break {
+                    if self.iterate(branch, index, &element)? == Flow::Break {
                         break;
                     }
                 }
@@ -108,7 +108,7 @@ impl<'x, H> Executor<'x, H> {
                 let boxed = *map_type != MapType::Strings;
                 for (key, value) in entries {
                     let element = Operand { value: value.clone(), boxed };
-                    if self.iterate(branch, Value::String(key.clone()), element)? == Flow::Break {
+                    if self.iterate(branch, Value::String(key.clone()), &element)? == Flow::Break {
                         break;
                     }
                 }
@@ -118,15 +118,18 @@ impl<'x, H> Executor<'x, H> {
     }
 
     /// Runs the body once. The variables, if any, are the element, or the index and the element.
-    fn iterate(&mut self, branch: &'x Branch, index: Value, element: Operand) -> Result<Flow, Error> {
+    fn iterate(&mut self, branch: &'x Branch, index: Value, element: &Operand) -> Result<Flow, Error> {
         self.budget.iterate().map_err(|limit| self.limit(limit))?;
-        let values = [Operand::new(index), element.clone()];
-        let variables = &branch.pipe.variables;
-        for (variable, value) in variables.iter().zip(values.into_iter().skip(2 - variables.len().min(2))) {
-            self.assign(variable, value)?;
+        match branch.pipe.variables.as_slice() {
+            [] => {}
+            [variable] => self.assign(variable, element.clone())?,
+            [first, second, ..] => {
+                self.assign(first, Operand::new(index))?;
+                self.assign(second, element.clone())?;
+            }
         }
         let mark = self.variables.len();
-        let flow = self.walk(&element, &branch.body)?;
+        let flow = self.walk(element, &branch.body)?;
         self.variables.truncate(mark);
         Ok(if flow == Flow::Break { Flow::Break } else { Flow::Next })
     }

@@ -72,8 +72,7 @@ impl Printer {
     pub(super) fn float(&mut self, value: f64, verb: char) -> bool {
         let precision = self.flags.precision;
         let (verb, text) = match verb {
-            'v' => ('g', format_float(value, b'g', precision)),
-            'g' => ('g', format_float(value, b'g', precision)),
+            'v' | 'g' => ('g', format_float(value, b'g', precision)),
             'G' => ('G', format_float(value, b'G', precision)),
             'f' | 'F' => ('f', format_float(value, b'f', precision.or(Some(6)))),
             'e' => ('e', format_float(value, b'e', precision.or(Some(6)))),
@@ -165,7 +164,7 @@ fn hexadecimal(value: f64, precision: Option<usize>) -> String {
         exponent = 0;
     } else {
         // One bit before the point and sixty after it.
-        let shift = mantissa.leading_zeros() as i64 - 3;
+        let shift = i64::from(mantissa.leading_zeros()) - 3;
         mantissa <<= shift;
         exponent += 60 - shift;
     }
