@@ -54,6 +54,9 @@ pub struct ApplyOptions {
     pub server_side: bool,
     /// The objects of the revision before, which a client-side patch takes removed fields from.
     pub previous: Vec<Value>,
+    /// Managers whose fields become ours before the apply, such as `helm` after a revision that the helm program wrote; one read an
+    /// object more. Our own fields from client-side apply are taken over as well wherever this is not empty.
+    pub take_over: Vec<String>,
     /// Replace objects as a whole (`force` of an upgrade); only where `server_side` is off, as with Helm.
     pub replace: bool,
 }
@@ -69,6 +72,7 @@ impl ApplyOptions {
             force: true,
             server_side: true,
             previous: Vec::new(),
+            take_over: Vec::new(),
             replace: false,
         }
     }
@@ -175,6 +179,9 @@ impl Cluster {
             self.watches().begin(&prepared.kind);
         }
         let before = self.watches().get(&options.origin.release, &prepared.reference);
+        if options.server_side && !options.take_over.is_empty() {
+            self.take_over(prepared, &options.take_over).await?;
+        }
         let (answer, taken) = if options.server_side {
             self.patch(prepared, options).await?
         } else {

@@ -84,11 +84,20 @@ impl Failure {
 
     /// Whether trying again can help.
     pub fn class(&self) -> Class {
+        if self.is_schema_violation() {
+            return Class::Terminal;
+        }
         match self.code {
             400 | 403 | 405 | 406 | 413 | 415 | 422 | 501 if !self.passes_by_itself() => Class::Terminal,
             // A namespace or kind that is not there may come; a token may be renewed.
             _ => Class::Transient,
         }
+    }
+
+    /// Whether the object does not fit its kind. Server-side apply answers that with status 500 (Kubernetes 1.36).
+    pub fn is_schema_violation(&self) -> bool {
+        let marks = ["failed to create typed patch object", "failed to convert new object", "strict decoding error"];
+        marks.iter().any(|mark| self.message.contains(mark))
     }
 
     /// A namespace on its way out, a full quota and a webhook that does not answer also come as client errors.
@@ -159,6 +168,14 @@ pub enum Error {
         /// Which label or annotation is wrong.
         message: String,
     },
+    /// A CustomResourceDefinition was refused by the server's own controllers.
+    #[error("{object} cannot be established: {message}")]
+    NotEstablished {
+        /// The definition.
+        object: ObjectReference,
+        /// Why.
+        message: String,
+    },
     /// The wait was called off, or the operator is stopping.
     #[error("cancelled")]
     Cancelled,
@@ -178,9 +195,11 @@ impl Error {
     /// Whether trying again can help. Several failures are terminal only if all are.
     pub fn class(&self) -> Class {
         match self {
-            Self::Configuration { .. } | Self::NoMatch { .. } | Self::InvalidObject { .. } | Self::Ownership { .. } => {
-                Class::Terminal
-            }
+            Self::Configuration { .. }
+            | Self::NoMatch { .. }
+            | Self::InvalidObject { .. }
+            | Self::Ownership { .. }
+            | Self::NotEstablished { .. } => Class::Terminal,
             Self::Requests(failures) => failures.iter().map(Failure::class).min().unwrap_or(Class::Transient),
             Self::Discovery(_) | Self::Namespace { .. } | Self::Cancelled | Self::Timeout { .. } => Class::Transient,
         }

@@ -16,9 +16,10 @@ use kube_runtime::watcher;
 use serde_json::Value;
 use tokio::sync::{mpsc, watch};
 
-use super::store::Store;
+use super::store::{Store, content};
 use super::watch::{AbortOnDrop, Health, settled, spawn_watch};
 use super::{ObjectReference, ResourceKind, WatchScope};
+use crate::diff;
 
 /// The labels that say which HelmRelease an object belongs to, as Flux names them.
 pub mod label {
@@ -79,6 +80,18 @@ pub struct LiveObject {
 }
 
 impl LiveObject {
+    /// A copy of an object that was read, compacted like those of the store.
+    pub(super) fn new(mut object: Value) -> Self {
+        diff::compact(&mut object);
+        let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
+        Self {
+            uid: text("/metadata/uid"),
+            resource_version: text("/metadata/resourceVersion"),
+            content: content(&object),
+            json: Arc::from(object.to_string()),
+        }
+    }
+
     /// The compacted object.
     pub fn parse(&self) -> Value {
         serde_json::from_str(&self.json).unwrap_or_default()
@@ -213,7 +226,7 @@ impl Watches {
 }
 
 /// The object as JSON. Objects in a list lack their kind, which is put back.
-fn raw(kind: &ResourceKind, mut object: DynamicObject) -> Value {
+pub(super) fn raw(kind: &ResourceKind, mut object: DynamicObject) -> Value {
     object.types.get_or_insert_with(|| kube::core::TypeMeta {
         api_version: kind.api.api_version.clone(),
         kind: kind.api.kind.clone(),

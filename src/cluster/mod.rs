@@ -24,10 +24,10 @@ mod lookup;
 mod merge;
 mod namespace;
 mod objects;
-mod order;
 mod request;
 mod single;
 mod store;
+mod takeover;
 mod wait;
 mod watch;
 
@@ -122,5 +122,26 @@ impl Cluster {
     /// The shared watches over owned objects.
     pub fn watches(&self) -> &Watches {
         &self.shared.watches
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_send<T: Send>(_: &T) {}
+
+    /// Reconciles run as tasks, so every future of the handle must be able to move between threads. Never run, only compiled.
+    #[expect(dead_code, reason = "compiling it is the test")]
+    fn futures_can_be_spawned(cluster: &Cluster, apply: &ApplyOptions, wait: &WaitOptions, delete: &DeleteOptions) {
+        let rules = crate::diff::IgnoreRules::default();
+        is_send(&cluster.apply(&[], apply));
+        is_send(&cluster.wait(&[], wait));
+        is_send(&cluster.wait_single(&serde_json::Value::Null, wait));
+        is_send(&cluster.delete(&[], delete));
+        is_send(&cluster.drift(&[], apply, &rules));
+        is_send(&cluster.correct(&[], &[], apply, &rules));
+        is_send(&cluster.lookup("", "", "", ""));
+        is_send(&cluster.apply_crds(&[], CrdPolicy::Create, &apply.origin, std::time::Duration::ZERO));
     }
 }

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use super::inventory::label;
 use super::{Cluster, Error, ObjectReference, Origin, ResourceKind};
+use crate::diff;
 
 /// Helm's label and annotations on the objects of a release.
 const MANAGED_BY: (&str, &str) = ("app.kubernetes.io/managed-by", "Helm");
@@ -76,6 +77,8 @@ impl Cluster {
         if mark {
             put_marks(metadata, origin);
         }
+        // Applied as it is, `stringData` would be what we own, and nobody would own what becomes of it in `data`.
+        diff::encode_string_data(&mut object);
         Ok(Prepared { reference, kind, object })
     }
 }
@@ -92,20 +95,30 @@ pub(super) fn flatten(object: &Value) -> Vec<&Value> {
 
 /// Puts Helm's ownership metadata and Flux's origin labels on an object; they win over what the chart says.
 fn put_marks(metadata: &mut Map<String, Value>, origin: &Origin) {
-    let mut put = |place: &str, key: &str, value: &str| {
-        let marks = metadata.entry(place).or_insert_with(|| Value::Object(Map::new()));
-        if !marks.is_object() {
-            *marks = Value::Object(Map::new());
-        }
-        if let Value::Object(marks) = marks {
-            marks.insert(key.to_owned(), Value::String(value.to_owned()));
-        }
-    };
-    put("labels", MANAGED_BY.0, MANAGED_BY.1);
-    put("labels", label::NAME, &origin.release.name);
-    put("labels", label::NAMESPACE, &origin.release.namespace);
-    put("annotations", RELEASE_NAME, &origin.helm_name);
-    put("annotations", RELEASE_NAMESPACE, &origin.helm_namespace);
+    put(metadata, "labels", MANAGED_BY.0, MANAGED_BY.1);
+    put(metadata, "labels", label::NAME, &origin.release.name);
+    put(metadata, "labels", label::NAMESPACE, &origin.release.namespace);
+    put(metadata, "annotations", RELEASE_NAME, &origin.helm_name);
+    put(metadata, "annotations", RELEASE_NAMESPACE, &origin.helm_namespace);
+}
+
+/// Sets one label or annotation; what stands in its place without being a map gives way.
+fn put(metadata: &mut Map<String, Value>, place: &str, key: &str, value: &str) {
+    let marks = metadata.entry(place).or_insert_with(|| Value::Object(Map::new()));
+    if !marks.is_object() {
+        *marks = Value::Object(Map::new());
+    }
+    if let Value::Object(marks) = marks {
+        marks.insert(key.to_owned(), Value::String(value.to_owned()));
+    }
+}
+
+/// Puts Flux's origin labels alone on an object.
+pub(super) fn put_origin_labels(object: &mut Value, origin: &Origin) {
+    if let Some(Value::Object(metadata)) = object.get_mut("metadata") {
+        put(metadata, "labels", label::NAME, &origin.release.name);
+        put(metadata, "labels", label::NAMESPACE, &origin.release.namespace);
+    }
 }
 
 /// What is wrong with the ownership marks of a live object, in Helm's words; none where it belongs to the release.

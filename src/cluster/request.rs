@@ -85,6 +85,9 @@ fn refused(operation: Operation, object: &ObjectReference, code: StatusCode, bod
     let causes = status.details.map(|details| details.causes).unwrap_or_default();
     let (conflicts, causes): (Vec<_>, Vec<_>) =
         causes.into_iter().partition(|cause| cause.reason == "FieldManagerConflict");
+    let mut fields: Vec<String> =
+        causes.into_iter().map(|cause| cause.field).filter(|field| !field.is_empty()).collect();
+    fields.extend(undeclared(&status.message).map(str::to_owned));
     let message = if object.kind == "Secret" { without_values(&status.message) } else { status.message };
     Failure {
         operation,
@@ -92,12 +95,19 @@ fn refused(operation: Operation, object: &ObjectReference, code: StatusCode, bod
         code: code.as_u16(),
         reason: status.reason,
         message,
-        fields: causes.into_iter().map(|cause| cause.field).filter(|field| !field.is_empty()).collect(),
+        fields,
         conflicts: conflicts
             .into_iter()
             .map(|cause| FieldConflict { manager: quoted(&cause.message).to_owned(), field: cause.field })
             .collect(),
     }
+}
+
+/// The fields of which server-side apply says that the schema has none, as in `.spec.x: field not declared in schema`.
+fn undeclared(message: &str) -> impl Iterator<Item = &str> {
+    let parts = message.split(": field not declared in schema");
+    let count = parts.clone().count();
+    parts.take(count.saturating_sub(1)).filter_map(|part| part.rsplit([' ', '\n']).next())
 }
 
 /// The first quoted word, as in `conflict with "kubectl-edit" using apps/v1`.
@@ -153,6 +163,13 @@ mod tests {
             "cannot patch Secret/apps/key: Secret \"key\" is invalid: data[a]: Invalid value: (hidden)"
         );
         assert_eq!(failure.fields, ["data[a]"]);
+    }
+
+    #[test]
+    fn undeclared_fields_are_named() {
+        let message = "failed to create typed patch object (a; v1): errors:\n  .dataa: field not declared in schema\n  .spec.x: field not declared in schema";
+        assert_eq!(undeclared(message).collect::<Vec<_>>(), [".dataa", ".spec.x"]);
+        assert_eq!(undeclared("nothing of the kind").count(), 0);
     }
 
     #[test]

@@ -42,6 +42,8 @@ struct Entry {
     ours: u64,
     /// When the entry was last confirmed.
     tick: u64,
+    /// The last question about drift that was answered with no.
+    cleared: Option<u64>,
 }
 
 /// A live object on its way into the store.
@@ -125,6 +127,21 @@ impl Store {
         objects.map(|(object, entry)| (object.clone(), entry.live.clone())).collect()
     }
 
+    /// Whether a question about drift has been answered with no before.
+    pub(super) fn is_cleared(&self, release: &ReleaseKey, object: &ObjectReference, question: u64) -> bool {
+        let state = self.state();
+        let entry = state.releases.get(release).and_then(|objects| objects.get(object));
+        entry.is_some_and(|entry| entry.cleared == Some(question))
+    }
+
+    /// Remembers that a question about drift is answered with no.
+    pub(super) fn clear(&self, release: &ReleaseKey, object: &ObjectReference, question: u64) {
+        let mut state = self.state();
+        if let Some(entry) = state.releases.get_mut(release).and_then(|objects| objects.get_mut(object)) {
+            entry.cleared = Some(question);
+        }
+    }
+
     /// How many objects are kept.
     pub(super) fn len(&self) -> usize {
         self.state().releases.values().map(BTreeMap::len).sum()
@@ -160,18 +177,13 @@ impl Store {
         }
     }
 
-    fn arrival(&self, mut object: Value) -> Option<Arrival> {
+    fn arrival(&self, object: Value) -> Option<Arrival> {
         let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
         let release = ReleaseKey { namespace: text(label::NAMESPACE_POINTER)?, name: text(label::NAME_POINTER)? };
         let reference = ObjectReference::of(&object)?;
-        let uid = text("/metadata/uid").unwrap_or_default();
-        let resource_version = text("/metadata/resourceVersion").unwrap_or_default();
         let ours = ours(&object, &self.manager);
-        diff::compact(&mut object);
-        let content = content(&object);
-        let json = Arc::from(object.to_string());
-        let live = LiveObject { uid, resource_version, content, json };
-        Some(Arrival { release, object: reference, entry: Entry { live, ours, tick: 0 } })
+        let live = LiveObject::new(object);
+        Some(Arrival { release, object: reference, entry: Entry { live, ours, tick: 0, cleared: None } })
     }
 }
 
@@ -196,6 +208,7 @@ impl State {
                 return;
             }
             touched = !own && (!same || known.ours != entry.ours);
+            entry.cleared = known.cleared;
         }
         objects.insert(object.clone(), entry);
         self.wake(&release);
@@ -271,7 +284,7 @@ fn ours(object: &Value, manager: &str) -> u64 {
 }
 
 /// A digest of everything but status and bookkeeping.
-fn content(object: &Value) -> u64 {
+pub(super) fn content(object: &Value) -> u64 {
     let mut hasher = DefaultHasher::new();
     let Some(fields) = object.as_object() else { return 0 };
     for (name, value) in fields.iter().filter(|(name, _)| *name != "status" && *name != "metadata") {

@@ -1,19 +1,38 @@
 //! Waiting until objects are ready: a future fed by the shared watches, with no request of its own.
 //!
-//! **Invariant:** never polls while a watch works.
+//! Objects that the store cannot follow (no permission to watch, or outside of the watched namespace) are read now and then instead.
+//! Only when a wait has failed are Pods listed, to say what keeps a workload from being ready.
+//!
+//! **Invariant:** never asks for an object that a watch follows.
 
 use std::fmt;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt as _;
+use futures::future::join_all;
+use kube::api::ListParams;
 use serde_json::Value;
+use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::{Cluster, Error, ObjectReference, Origin};
-use crate::readiness::{Purpose, Readiness};
+use super::objects::Prepared;
+use super::request::path;
+use super::{Cluster, Error, ObjectReference, Operation, Origin};
+use crate::readiness::{Purpose, Readiness, State, readiness, waiting_reason};
 
 /// A rule that goes before the built-in ones, such as CEL health checks; none where it has no opinion on the object.
 pub type CustomRule = Arc<dyn Fn(&Value) -> Option<Readiness> + Send + Sync>;
+
+/// How often objects are read that no watch follows (Flux's poller).
+const POLL_INTERVAL: Duration = Duration::from_secs(5);
+
+/// The time that a timeout of zero stands for (Helm 4.3).
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// For how many workloads Pods are listed when a wait has failed.
+const MAX_EXPLAINED: usize = 3;
 
 /// What to wait for and how long.
 #[derive(Clone)]
@@ -30,6 +49,17 @@ pub struct WaitOptions {
     pub custom: Option<CustomRule>,
     /// End the wait as soon as one object has failed for good.
     pub fail_fast: bool,
+}
+
+impl WaitOptions {
+    pub(super) fn deadline(&self) -> Instant {
+        Instant::now() + if self.timeout.is_zero() { DEFAULT_TIMEOUT } else { self.timeout }
+    }
+
+    pub(super) fn judge(&self, live: &Value) -> Readiness {
+        let custom = self.custom.as_ref().and_then(|rule| rule(live));
+        custom.unwrap_or_else(|| readiness(live, self.purpose))
+    }
 }
 
 /// An object that is not ready.
@@ -63,13 +93,144 @@ pub enum WaitOutcome {
 impl Cluster {
     /// Waits until the objects, which carry the release's marks, are ready.
     pub async fn wait(&self, objects: &[Value], options: &WaitOptions) -> Result<WaitOutcome, Error> {
-        let _ = (objects, options);
-        Err(Error::Cancelled)
+        let deadline = options.deadline();
+        let prepared = self.prepare(objects, &options.origin, false).await?;
+        // All watches begin before the first is waited for.
+        for object in prepared.iter().filter(|it| self.watches().covers(&it.kind, it.reference.namespace.as_deref())) {
+            self.watches().begin(&object.kind);
+        }
+        // Boxed, since the compiler cannot see that futures made by a closure over references are Send.
+        let follows: Vec<_> = prepared
+            .iter()
+            .map(|it| self.watches().follows(&it.kind, it.reference.namespace.as_deref()).boxed())
+            .collect();
+        let follows = tokio::select! {
+            follows = join_all(follows) => follows,
+            () = sleep_until(deadline) => vec![false; prepared.len()],
+            () = options.cancel.cancelled() => return Ok(WaitOutcome::Cancelled),
+        };
+        let awaited = prepared.iter().zip(follows).map(|(object, followed)| Awaited { object, followed }).collect();
+        let outcome = self.wait_for_all(awaited, options, deadline).await?;
+        self.watches().store().drop_waiter(&options.origin.release);
+        Ok(outcome)
     }
 
-    /// Waits for one object by a watch of its own: for hooks, which carry no marks.
-    pub async fn wait_single(&self, object: &Value, options: &WaitOptions) -> Result<WaitOutcome, Error> {
-        let _ = (object, options);
-        Err(Error::Cancelled)
+    async fn wait_for_all(
+        &self,
+        mut awaited: Vec<Awaited<'_>>,
+        options: &WaitOptions,
+        deadline: Instant,
+    ) -> Result<WaitOutcome, Error> {
+        let waiter = self.watches().store().waiter(&options.origin.release);
+        loop {
+            let mut changed = pin!(waiter.notified());
+            // Listening begins before the look, so that nothing is missed between the two.
+            changed.as_mut().enable();
+            let mut open = Vec::new();
+            let mut not_ready = Vec::new();
+            for object in awaited {
+                if let Some(verdict) = self.look(&object, options).await {
+                    not_ready.push(NotReady { object: object.object.reference.clone(), readiness: verdict });
+                    open.push(object);
+                }
+            }
+            awaited = open;
+            not_ready.sort_by_key(|it| it.readiness.state != State::Failed);
+            let failed = not_ready.iter().filter(|it| it.readiness.state == State::Failed).count();
+            if not_ready.is_empty() {
+                return Ok(WaitOutcome::Ready);
+            }
+            if failed == not_ready.len() || (failed > 0 && options.fail_fast) {
+                self.explain(&awaited, &mut not_ready).await;
+                return Ok(WaitOutcome::Failed(not_ready));
+            }
+            let polls = awaited.iter().any(|it| !it.followed);
+            tokio::select! {
+                () = changed => {}
+                () = tokio::time::sleep(POLL_INTERVAL), if polls => {}
+                () = options.cancel.cancelled() => return Ok(WaitOutcome::Cancelled),
+                () = sleep_until(deadline) => {
+                    self.explain(&awaited, &mut not_ready).await;
+                    return Ok(WaitOutcome::TimedOut(not_ready));
+                }
+            }
+        }
+    }
+
+    /// The verdict on an object that is not ready; none for one that is.
+    async fn look(&self, awaited: &Awaited<'_>, options: &WaitOptions) -> Option<Readiness> {
+        let object = awaited.object;
+        let live = if awaited.followed {
+            let live = self.watches().get(&options.origin.release, &object.reference);
+            live.map(|live| live.parse())
+        } else {
+            match self.read(&object.kind, &object.reference).await {
+                Ok(live) => live,
+                Err(failure) => return Some(Readiness::new(State::Unknown, failure.message)),
+            }
+        };
+        let verdict = match live {
+            Some(live) => options.judge(&live),
+            None if vanishes_when_done(&object.object) => return None,
+            None => Readiness::not_found(),
+        };
+        (!verdict.is_current()).then_some(verdict)
+    }
+
+    /// Adds what Pods say to the verdicts on workloads.
+    async fn explain(&self, awaited: &[Awaited<'_>], not_ready: &mut [NotReady]) {
+        let mut explained = 0;
+        for verdict in not_ready {
+            let Some(object) = awaited.iter().find(|it| it.object.reference == verdict.object) else { continue };
+            let Some(selector) = pod_selector(&object.object.object) else { continue };
+            if explained == MAX_EXPLAINED {
+                return;
+            }
+            explained += 1;
+            if let Some(reason) = self.pod_reason(&verdict.object, &selector).await {
+                verdict.readiness.message = format!("{}; {reason}", verdict.readiness.message);
+            }
+        }
+    }
+
+    /// What keeps the first Pod of a workload that is not ready from being so.
+    async fn pod_reason(&self, workload: &ObjectReference, selector: &str) -> Option<String> {
+        let gvk = kube::core::GroupVersionKind::gvk("", "v1", "Pod");
+        let kind = self.discovery().resolve(&gvk).await.ok()??;
+        let params = ListParams::default().labels(selector).limit(10);
+        let request = path(&kind, workload.namespace.as_deref()).list(&params);
+        // A list that fails leaves the verdict as it is, which is bad enough.
+        let answer = self.send(Operation::List, workload, request).await.ok()?;
+        let pods = answer.body.get("items")?.as_array()?;
+        pods.iter().find_map(|pod| {
+            let name = pod.pointer("/metadata/name").and_then(Value::as_str)?;
+            Some(format!("Pod {name}: {}", waiting_reason(pod)?))
+        })
+    }
+}
+
+struct Awaited<'a> {
+    object: &'a Prepared,
+    followed: bool,
+}
+
+/// Whether an object goes away by itself once it is done, so that its absence is success: Jobs with a time to live.
+pub(super) fn vanishes_when_done(object: &Value) -> bool {
+    object.get("kind").and_then(Value::as_str) == Some("Job")
+        && object.pointer("/spec/ttlSecondsAfterFinished").is_some()
+}
+
+/// The label selector of a workload's Pods in text form.
+fn pod_selector(object: &Value) -> Option<String> {
+    let kind = object.get("kind").and_then(Value::as_str)?;
+    let name = object.pointer("/metadata/name").and_then(Value::as_str)?;
+    match kind {
+        "Job" => Some(format!("batch.kubernetes.io/job-name={name}")),
+        "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet" => {
+            let labels = object.pointer("/spec/selector/matchLabels").and_then(Value::as_object)?;
+            let pairs = labels.iter().filter_map(|(key, value)| Some(format!("{key}={}", value.as_str()?)));
+            Some(pairs.collect::<Vec<_>>().join(",")).filter(|selector| !selector.is_empty())
+        }
+        _ => None,
     }
 }

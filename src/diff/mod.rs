@@ -18,7 +18,7 @@ mod tests;
 
 pub use compare::{compare, is_built_in, merge_key};
 pub use ignore::{IgnoreError, IgnoreRule, IgnoreRules, Selector};
-pub use normalise::{MAX_TEXT, compact, drift_detection_disabled, is_bookkeeping, normalise};
+pub use normalise::{MAX_TEXT, compact, drift_detection_disabled, encode_string_data, is_bookkeeping, normalise};
 pub use reference::ObjectReference;
 
 use std::fmt;

@@ -25,17 +25,31 @@ pub fn normalise(object: &mut Value) {
     if let Some(Value::Object(metadata)) = fields.get_mut("metadata") {
         metadata.retain(|name, _| !is_bookkeeping(name));
     }
-    if is_secret && let Some(Value::Object(texts)) = fields.remove("stringData") {
-        let data = fields.entry("data").or_insert_with(|| Value::Object(Map::new()));
-        if data.is_null() {
-            *data = Value::Object(Map::new());
-        }
-        for (key, text) in texts {
-            let text = text.as_str().unwrap_or_default();
-            if let Value::Object(data) = data {
-                data.insert(key, Value::String(STANDARD.encode(text)));
-            }
-        }
+    if is_secret {
+        merge_string_data(fields);
+    }
+}
+
+/// Moves a Secret's `stringData` into its `data`, where every value is a text; otherwise the server is to refuse it.
+pub fn encode_string_data(object: &mut Value) {
+    if is_secret(object)
+        && let Some(fields) = object.as_object_mut()
+    {
+        merge_string_data(fields);
+    }
+}
+
+fn merge_string_data(fields: &mut Map<String, Value>) {
+    let Some(texts) = fields.get("stringData").and_then(Value::as_object) else { return };
+    let encode = |(key, text): (&String, &Value)| Some((key.clone(), Value::String(STANDARD.encode(text.as_str()?))));
+    let Some(encoded) = texts.iter().map(encode).collect::<Option<Vec<_>>>() else { return };
+    let data = fields.entry("data").or_insert(Value::Null);
+    if data.is_null() {
+        *data = Value::Object(Map::new());
+    }
+    if let Value::Object(data) = data {
+        data.extend(encoded);
+        fields.remove("stringData");
     }
 }
 

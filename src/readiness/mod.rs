@@ -14,6 +14,8 @@ use std::fmt;
 
 use serde_json::Value;
 
+pub use pod::waiting_reason;
+
 /// How far an object is, in kstatus' words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum State {

@@ -3,6 +3,9 @@
 // Templates, against Go itself, and hostile ones.
 mod gotemplate;
 
+// Readiness of live objects by kind, by kstatus' rules.
+mod readiness;
+
 // Versions and constraints, against Masterminds/semver.
 mod version;
 
