@@ -7,6 +7,8 @@
 use super::unicode::{is_number, is_punct, is_upper, runes, to_lower, to_upper};
 use super::words::is_alphabet;
 
+const REPLACEMENT: char = char::REPLACEMENT_CHARACTER;
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Sort {
     Number,
@@ -109,7 +111,8 @@ fn words(letters: &[char]) -> Vec<Word<'_>> {
     let mut words = Vec::new();
     let mut rest = letters;
     while let Some(&first) = rest.first() {
-        let sort = sort_of(first);
+        // Invalid bytes go with the letter that follows them.
+        let sort = sort_of(rest.iter().copied().find(|letter| *letter != REPLACEMENT).unwrap_or(first));
         let length = match sort {
             Sort::Capital => capital_length(rest),
             Sort::Connector => run(rest, is_connector),
@@ -150,7 +153,7 @@ fn capital_length(letters: &[char]) -> usize {
 }
 
 fn run(letters: &[char], belongs: impl Fn(char) -> bool) -> usize {
-    letters.iter().take_while(|letter| belongs(**letter)).count()
+    letters.iter().take_while(|letter| **letter == REPLACEMENT || belongs(**letter)).count()
 }
 
 fn is_connector(letter: char) -> bool {
@@ -164,7 +167,7 @@ fn is_small(letter: char) -> bool {
 /// Pascal case: `http_server` becomes `HttpServer`. Connectors at the start stay, and of several in a row all but one.
 pub(super) fn pascal(text: &[u8]) -> String {
     let letters = runes(text);
-    let leading = run(&letters, is_connector);
+    let leading = letters.iter().take_while(|letter| is_connector(**letter)).count();
     let mut out: String = letters.iter().take(leading).collect();
     let Some(&first) = letters.get(leading) else {
         // Nothing but connectors: xstrings writes the last one twice.

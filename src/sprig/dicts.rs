@@ -44,8 +44,8 @@ pub(super) fn functions<H>() -> Vec<Function<H>> {
         Function::pure("pick", Signature::variadic(MAP_STRING), |args| Ok(filtered(args, true))),
         Function::pure("omit", Signature::variadic(MAP_STRING), |args| Ok(filtered(args, false))),
         Function::pure("dig", Signature::variadic(ANY), dig),
-        Function::pure("deepCopy", Signature::fixed(ANY), |args| deep_copy(value(args, 0), 0)),
-        Function::pure("mustDeepCopy", Signature::fixed(ANY), |args| deep_copy(value(args, 0), 0)),
+        Function::pure("deepCopy", Signature::fixed(ANY), copy),
+        Function::pure("mustDeepCopy", Signature::fixed(ANY), copy),
     ]
 }
 
@@ -97,8 +97,15 @@ fn wrong_type<T>(value: &Value, wanted: &str) -> Result<T, CallError> {
     fail(format!("interface conversion: interface {{}} is {found}, not {wanted}"))
 }
 
+fn copy(args: &[Value]) -> CallResult {
+    match value(args, 0) {
+        Value::Nil => fail("reflect: call of reflect.Value.Type on zero Value"),
+        value => deep_copy(value, 0),
+    }
+}
+
 /// A copy that shares no map with the original.
-pub(super) fn deep_copy(value: &Value, depth: usize) -> CallResult {
+fn deep_copy(value: &Value, depth: usize) -> CallResult {
     if depth > MAX_DEPTH {
         return fail(format!("deepCopy error: nested more than {MAX_DEPTH} levels deep"));
     }

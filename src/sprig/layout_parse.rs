@@ -275,9 +275,10 @@ impl<'a> Reader<'a> {
             return Ok(Time::from_civil(&civil, local.clone()));
         }
         // An abbreviation counts only where the local zone knows it; otherwise it is a name without an offset.
-        let here = Time::from_civil(&civil, local.clone());
-        if local.at(here.seconds).1 == name {
-            return Ok(here);
+        if let Some(offset) = local.offset_of(name, as_utc.seconds) {
+            let mut time = as_utc.in_zone(local.clone());
+            time.seconds -= offset;
+            return Ok(time);
         }
         let offset = name.strip_prefix("GMT").and_then(|hours| hours.parse::<i32>().ok()).unwrap_or(0) * 3_600;
         Ok(as_utc.in_zone(Zone::Fixed(name.into(), offset)))

@@ -16,6 +16,7 @@ mod defaults;
 mod dicts;
 mod duration;
 mod encoding;
+mod json;
 mod layout;
 mod layout_parse;
 mod lists;
@@ -59,5 +60,6 @@ pub fn functions<H: Ambient>() -> Vec<Function<H>> {
     functions.extend(random::functions());
     functions.extend(network::functions());
     functions.extend(date::functions());
+    functions.extend(json::functions());
     functions
 }

@@ -161,9 +161,6 @@ impl<'a> Parser<'a> {
             if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
                 return error("invalid named capture", before(start, rest));
             }
-            if self.names.iter().any(|known| known == name) {
-                return error("duplicate capture group name", name);
-            }
             self.names.push(name.to_owned());
             self.out.push('(');
             self.rest = rest;

@@ -194,7 +194,9 @@ fn group<'t>(pattern: &Pattern, captures: &Captures<'t>, name: &str) -> Option<&
     let found = if name.bytes().all(|byte| byte.is_ascii_digit()) && (name == "0" || !name.starts_with('0')) {
         captures.get(name.parse().ok()?)
     } else {
-        captures.get(pattern.names.iter().position(|known| known == name)?)
+        // Names may repeat; the first group that took part counts.
+        let mut groups = pattern.names.iter().enumerate().filter(|(_, known)| *known == name);
+        groups.find_map(|(position, _)| captures.get(position))
     };
     found.map(|found| found.as_bytes())
 }

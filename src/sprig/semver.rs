@@ -49,6 +49,11 @@ impl Object for VersionObject {
         if self.is_pointer { Kind::Ptr } else { Kind::Struct }
     }
 
+    /// What equality looks at; `text` prints the version.
+    fn fields(&self) -> Vec<(&'static str, Value)> {
+        vec![("original", Value::string(self.version.original()))]
+    }
+
     fn method(&self, name: &str) -> Option<Method<'_>> {
         let version = &self.version;
         match name {

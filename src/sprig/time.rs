@@ -63,6 +63,31 @@ impl Zone {
     }
 }
 
+/// Changes of a zone that are looked at for an abbreviation; more than any zone has had so far.
+const MAX_CHANGES: usize = 1_000;
+
+impl Zone {
+    /// The offset that an abbreviation stands for when clocks show a time (given as if they were in UTC): the one in force then,
+    /// otherwise one that the zone has had.
+    pub(super) fn offset_of(&self, abbreviation: &str, local: i64) -> Option<i64> {
+        let Self::Table(zone) = self else {
+            let (offset, name) = self.at(local);
+            return (name == abbreviation).then_some(offset);
+        };
+        let mut offsets: Vec<i64> = Vec::new();
+        let (first, name) = self.at(Timestamp::MIN.as_second());
+        offsets.extend((name == abbreviation).then_some(first));
+        for change in zone.following(Timestamp::MIN).take(MAX_CHANGES) {
+            let offset = i64::from(change.offset().seconds());
+            if change.abbreviation() == abbreviation && !offsets.contains(&offset) {
+                offsets.push(offset);
+            }
+        }
+        let in_force = offsets.iter().find(|offset| self.at(local - **offset).1 == abbreviation);
+        in_force.or(offsets.first()).copied()
+    }
+}
+
 /// A date and a time of day as a clock in some zone shows them.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Civil {

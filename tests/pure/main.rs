@@ -17,3 +17,6 @@ mod generated;
 // Loading of charts and making of values, against Helm.
 mod chart_loading;
 mod charts;
+
+// The sprig functions, against sprig.
+mod sprig;
