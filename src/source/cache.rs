@@ -26,10 +26,13 @@ pub(super) struct Loaded {
     pub(super) size: u64,
 }
 
+/// A chart that somebody else holds, with the size of its archive.
+type Held = (Weak<Chart>, u64);
+
 /// Charts by digest.
 pub(super) struct ChartCache {
     kept: Cache<Arc<str>, Loaded>,
-    held: Mutex<HashMap<Arc<str>, (Weak<Chart>, u64)>>,
+    held: Mutex<HashMap<Arc<str>, Held>>,
     parsing: Flights<Arc<str>, Loaded>,
 }
 

@@ -175,8 +175,9 @@ impl Error {
             Self::InvalidUrl { .. } => reason::URL_INVALID,
             Self::Secret { .. } | Self::Unauthorized { .. } => reason::AUTHENTICATION_FAILED,
             Self::Index { .. } if step == Step::Index => reason::INDEXATION_FAILED,
-            Self::InvalidReference { .. } => reason::INVALID_CHART_REFERENCE,
-            Self::NotFound { in_registry: false, .. } => reason::INVALID_CHART_REFERENCE,
+            Self::InvalidReference { .. } | Self::NotFound { in_registry: false, .. } => {
+                reason::INVALID_CHART_REFERENCE
+            }
             Self::ValuesFile { .. } => reason::VALUES_FILES_ERROR,
             Self::Layer { .. } if step == Step::Artifact => reason::OCI_LAYER_OPERATION_FAILED,
             Self::Object { .. } if step == Step::Chart => reason::SOURCE_UNAVAILABLE,

@@ -33,14 +33,16 @@ impl<K: Hash + Eq + Clone, T: Clone> Flights<K, T> {
         let (number, flight) = {
             let mut errands = self.errands.lock().unwrap_or_else(PoisonError::into_inner);
             // A flight that nobody waited out is never taken up again: its deadlines ran on without it.
-            match errands.get(&key).filter(|(_, flight)| flight.strong_count().is_some_and(|count| count > 1)) {
-                Some((number, flight)) => (*number, flight.clone()),
-                None => {
-                    let number = errands.get(&key).map_or(0, |(number, _)| number.wrapping_add(1));
-                    let flight = errand().boxed().shared();
-                    errands.insert(key.clone(), (number, flight.clone()));
-                    (number, flight)
-                }
+            let known = errands.get(&key);
+            if let Some((number, flight)) =
+                known.filter(|(_, flight)| flight.strong_count().is_some_and(|count| count > 1))
+            {
+                (*number, flight.clone())
+            } else {
+                let number = known.map_or(0, |(number, _)| number.wrapping_add(1));
+                let flight = errand().boxed().shared();
+                errands.insert(key.clone(), (number, flight.clone()));
+                (number, flight)
             }
         };
         let result = flight.await;

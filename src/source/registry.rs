@@ -55,7 +55,6 @@ struct Login {
 /// A manifest as far as it matters here.
 #[derive(Clone, Debug)]
 pub(super) struct Manifest {
-    pub(super) digest: String,
     pub(super) layers: Vec<OciDescriptor>,
     pub(super) annotations: BTreeMap<String, String>,
 }
@@ -134,8 +133,8 @@ impl Registries {
     pub(super) async fn manifest(&self, access: &Access, reference: &Reference) -> Result<Manifest, Error> {
         let login = self.login(access, reference).await?;
         let pulled = retried(access, reference, &login, || login.client.pull_image_manifest(reference, &login.auth));
-        let (manifest, digest): (OciImageManifest, String) = pulled.await?;
-        Ok(Manifest { digest, layers: manifest.layers, annotations: manifest.annotations.unwrap_or_default() })
+        let (manifest, _): (OciImageManifest, String) = pulled.await?;
+        Ok(Manifest { layers: manifest.layers, annotations: manifest.annotations.unwrap_or_default() })
     }
 
     /// The bytes of a layer.
@@ -172,13 +171,12 @@ impl Registries {
 
     async fn login(&self, access: &Access, reference: &Reference) -> Result<Arc<Login>, Error> {
         let identity = access.identity();
-        let login = match self.clients.get(&identity) {
-            Some(login) => login,
-            None => {
-                let login = Arc::new(Login::new(access, reference)?);
-                self.clients.insert(identity, Arc::clone(&login));
-                login
-            }
+        let login = if let Some(login) = self.clients.get(&identity) {
+            login
+        } else {
+            let login = Arc::new(Login::new(access, reference)?);
+            self.clients.insert(identity, Arc::clone(&login));
+            login
         };
         // The client hides a login that fails and goes on as nobody, so it is tried once where its failure can be told.
         if !login.is_proven.load(Ordering::Relaxed) && login.auth != RegistryAuth::Anonymous {
@@ -388,11 +386,7 @@ mod tests {
     fn the_charts_layer_is_found_behind_a_signature() {
         let layer = |media_type: &str| OciDescriptor { media_type: media_type.to_owned(), ..OciDescriptor::default() };
         let provenance = "application/vnd.cncf.helm.chart.provenance.v1.prov";
-        let manifest = Manifest {
-            digest: String::new(),
-            layers: vec![layer(provenance), layer(CHART_LAYER)],
-            annotations: BTreeMap::new(),
-        };
+        let manifest = Manifest { layers: vec![layer(provenance), layer(CHART_LAYER)], annotations: BTreeMap::new() };
         let reference = repository(&Access::anonymous("oci://ghcr.io/app"), None).unwrap();
         let chosen = |wanted| manifest.layer(wanted, &reference).map(|layer| layer.media_type.clone());
         assert_eq!(chosen(None).unwrap(), CHART_LAYER);

@@ -2,11 +2,11 @@
 //!
 //! **Invariant:** every end of an attempt maps to one answer for the queue.
 
+use std::collections::BTreeMap;
 use std::collections::hash_map::RandomState;
-use std::collections::{BTreeMap, HashMap};
 use std::convert::Infallible;
 use std::hash::{BuildHasher as _, Hasher as _};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::channel::mpsc::UnboundedReceiver;
@@ -26,6 +26,7 @@ use crate::api::conditions::{condition_status, condition_type, find};
 use crate::api::metadata::{
     EVENT_ANNOTATION_PREFIX, FINALIZER, SOURCE_DIGEST_ANNOTATION, SOURCE_GROUP, SOURCE_REVISION_ANNOTATION,
 };
+use crate::controller::backoff::Backoff;
 use crate::lifecycle::Event;
 use crate::telemetry::{ReconcileResult, ResourceInfo};
 
@@ -47,10 +48,10 @@ pub(super) struct Shared {
 }
 
 /// What reconciles of one kind share.
-pub(super) struct Work<K: Source> {
+pub(super) struct Work<K> {
     shared: Arc<Shared>,
     written: Written<K>,
-    failures: Mutex<HashMap<ObjectRef<K>, u32>>,
+    backoff: Backoff,
 }
 
 /// Reconciles what comes out of the queue until told to stop.
@@ -61,7 +62,9 @@ pub(super) async fn control<K: Reconcile>(
 ) {
     let stop = shared.dependencies.stop.clone();
     shared.dependencies.metrics.set_max_workers(K::CONTROLLER, usize::from(CONCURRENT));
-    let work = Arc::new(Work::<K> { shared, written: Written::default(), failures: Mutex::default() });
+    let limits = &shared.dependencies.config;
+    let backoff = Backoff::new(limits.min_retry_delay, limits.max_retry_delay);
+    let work = Arc::new(Work::<K> { shared, written: Written::default(), backoff });
     let queue = queue.map(Ok::<_, Infallible>).take_until(stop.cancelled_owned());
     let config = controller::Config::default().concurrency(CONCURRENT);
     let reconcile = |object: Arc<K>, work: Arc<Work<K>>| {
@@ -88,6 +91,7 @@ impl<K: Reconcile> Work<K> {
         let metrics = &self.shared.dependencies.metrics;
         if object.meta().deletion_timestamp.is_some() {
             self.written.forget(&object);
+            self.recovered(&object);
             metrics.forget(K::KIND, namespace, name);
             return self.let_go(&object).await;
         }
@@ -156,18 +160,14 @@ impl<K: Reconcile> Work<K> {
         }
     }
 
-    /// The delay after one more failure, doubling as controller-runtime has it.
     fn failed(&self, object: &K) -> Duration {
-        let config = &self.shared.dependencies.config;
-        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = failures.entry(ObjectRef::from_obj(object)).or_default();
-        let delay = config.min_retry_delay.saturating_mul(2u32.saturating_pow(*count)).min(config.max_retry_delay);
-        *count = count.saturating_add(1);
-        delay
+        let (namespace, name) = identity(object);
+        self.backoff.failed(namespace, name)
     }
 
     fn recovered(&self, object: &K) {
-        self.failures.lock().unwrap_or_else(PoisonError::into_inner).remove(&ObjectRef::from_obj(object));
+        let (namespace, name) = identity(object);
+        self.backoff.reset(namespace, name);
     }
 
     fn tell_metrics(&self, object: &K, status: Option<&K::Status>) {

@@ -8,13 +8,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::api::{Api, Patch, PatchParams};
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
 use super::kind::{Source, identity};
 use super::watch::key;
 use crate::api::conditions::{condition_status, condition_type, reason};
 use crate::api::metadata::REQUESTED_AT_ANNOTATION;
 use crate::api::source::Artifact;
+use crate::controller::status::merge_patch;
 use crate::lifecycle::{Conditions, Event, EventType};
 use crate::source;
 
@@ -243,28 +244,4 @@ pub(super) fn manager() -> PatchParams {
 /// Resource versions of one resource are ordered numbers; another form counts as oldest.
 fn version(object: &impl kube::Resource) -> u128 {
     object.meta().resource_version.as_deref().and_then(|version| version.parse().ok()).unwrap_or_default()
-}
-
-/// The merge patch (RFC 7386) from one document to another; nothing if they are equal.
-fn merge_patch(before: &Value, after: &Value) -> Option<Value> {
-    let (Value::Object(before), Value::Object(after)) = (before, after) else {
-        return (before != after).then(|| after.clone());
-    };
-    let mut patch = Map::new();
-    for (key, value) in after {
-        match before.get(key) {
-            Some(old) => {
-                if let Some(change) = merge_patch(old, value) {
-                    patch.insert(key.clone(), change);
-                }
-            }
-            None => {
-                patch.insert(key.clone(), value.clone());
-            }
-        }
-    }
-    for key in before.keys().filter(|key| !after.contains_key(*key)) {
-        patch.insert(key.clone(), Value::Null);
-    }
-    (!patch.is_empty()).then_some(Value::Object(patch))
 }

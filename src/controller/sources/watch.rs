@@ -26,26 +26,45 @@ pub(super) trait Listen<K>: Send {
 /// What of an object wakes whom.
 #[derive(PartialEq, Eq)]
 struct Marks {
-    request: (Option<i64>, Option<String>, bool, usize),
-    result: (Option<i64>, Option<i64>, Option<(String, Option<String>)>, Option<(String, String)>),
+    request: Request,
+    result: Outcome,
+}
+
+#[derive(PartialEq, Eq)]
+struct Request {
+    generation: Option<i64>,
+    token: Option<String>,
+    is_deleted: bool,
+    finalizers: usize,
+}
+
+#[derive(PartialEq, Eq)]
+struct Outcome {
+    generation: Option<i64>,
+    observed_generation: Option<i64>,
+    artifact: Option<(String, Option<String>)>,
+    ready: Option<(String, String)>,
 }
 
 impl Marks {
     fn of<K: Source>(object: &K) -> Self {
         let metadata = object.meta();
-        let requested = metadata.annotations.as_ref().and_then(|all| all.get(REQUESTED_AT_ANNOTATION)).cloned();
-        let finalizers = metadata.finalizers.as_ref().map_or(0, Vec::len);
         let facts = object.status().map(K::facts);
         let artifact = facts.as_ref().and_then(|facts| facts.artifact);
         let ready = facts.as_ref().and_then(|facts| find(facts.conditions, condition_type::READY));
         Self {
-            request: (metadata.generation, requested, metadata.deletion_timestamp.is_some(), finalizers),
-            result: (
-                metadata.generation,
-                facts.as_ref().and_then(|facts| facts.observed_generation),
-                artifact.map(|artifact| (artifact.revision.clone(), artifact.digest.clone())),
-                ready.map(|ready| (ready.status.clone(), ready.message.clone())),
-            ),
+            request: Request {
+                generation: metadata.generation,
+                token: metadata.annotations.as_ref().and_then(|all| all.get(REQUESTED_AT_ANNOTATION)).cloned(),
+                is_deleted: metadata.deletion_timestamp.is_some(),
+                finalizers: metadata.finalizers.as_ref().map_or(0, Vec::len),
+            },
+            result: Outcome {
+                generation: metadata.generation,
+                observed_generation: facts.as_ref().and_then(|facts| facts.observed_generation),
+                artifact: artifact.map(|artifact| (artifact.revision.clone(), artifact.digest.clone())),
+                ready: ready.map(|ready| (ready.status.clone(), ready.message.clone())),
+            },
         }
     }
 }

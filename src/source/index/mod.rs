@@ -57,22 +57,19 @@ impl Index {
         if bytes.iter().all(u8::is_ascii_whitespace) {
             return Err(failed("the index is empty".to_owned()));
         }
-        let file: IndexFile = match serde_json::from_slice(bytes) {
-            Ok(file) => file,
-            Err(_) => {
-                let json = goyaml::from_str(bytes).map_err(|error| failed(error.to_string()))?;
-                serde_json::from_value(json).map_err(|error| failed(error.to_string()))?
-            }
+        let file: IndexFile = if let Ok(file) = serde_json::from_slice(bytes) {
+            file
+        } else {
+            let json = goyaml::from_str(bytes).map_err(|error| failed(error.to_string()))?;
+            serde_json::from_value(json).map_err(|error| failed(error.to_string()))?
         };
         if file.api_version.0.is_none_or(|version| version.is_empty()) {
             return Err(failed("no API version specified".to_owned()));
         }
-        let mut charts = HashMap::with_capacity(file.entries.len());
-        for (name, entries) in file.entries {
-            let entries = entries.0.unwrap_or_default();
-            let kept: Vec<_> = entries.into_iter().filter_map(|entry| Entry::new(entry.0?)).collect();
-            charts.insert(name, kept);
-        }
+        let kept = |entries: Lenient<Vec<Lenient<RawEntry>>>| {
+            entries.0.unwrap_or_default().into_iter().filter_map(|entry| Entry::new(entry.0?)).collect()
+        };
+        let charts = file.entries.into_iter().map(|(name, entries)| (name, kept(entries))).collect();
         Ok(Self { digest: super::digest::sha256(bytes), size: bytes.len() as u64, charts })
     }
 
