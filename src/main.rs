@@ -1,8 +1,17 @@
 //! The `rhumb` program.
 
+use std::io::Write;
+use std::process::ExitCode;
+
 use clap::Parser;
 use rhumb::cli::Cli;
 
-fn main() -> anyhow::Result<()> {
-    Cli::parse().execute()
+fn main() -> ExitCode {
+    match Cli::parse().execute() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "Error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
 }
