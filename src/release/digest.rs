@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use super::json::to_go_json;
 use super::{Error, Hook, HookEvent, Info, Release, secret_name};
 use crate::chart::{Metadata, Values};
+use crate::goyaml;
 
 /// What of a release the snapshot digest covers: all that is stored, but for chart files and the runs of test hooks.
 #[derive(Serialize)]
@@ -38,6 +39,16 @@ pub fn snapshot_digest(release: &Release) -> Result<String, Error> {
     };
     let failed = |source| Error::Encode { secret: secret_name(&release.name, release.revision), source };
     Ok(sha256_text(&to_go_json(&observation).map_err(failed)?))
+}
+
+/// Flux's `configDigest` of the user's values: the digest of their YAML as go-yaml v2 writes it with keys in byte order; that of no
+/// bytes at all where there are no values (Flux 2.9 `chartutil.DigestValues`).
+pub fn config_digest(values: &Values) -> Result<String, goyaml::Error> {
+    if values.is_empty() {
+        return Ok(sha256_text(&[]));
+    }
+    let yaml = goyaml::to_string_sorted(&serde_json::Value::Object(values.clone()))?;
+    Ok(sha256_text(yaml.as_bytes()))
 }
 
 /// The SHA-256 of bytes, as `sha256:<hex>`.

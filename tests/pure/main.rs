@@ -20,3 +20,5 @@ mod charts;
 
 // The sprig functions, against sprig.
 mod sprig;
+// Rendering of small charts, against Helm.
+mod render;

@@ -1,0 +1,2 @@
+{{ define "one" }}{{ include "two" . }}{{ end }}
+{{ define "two" }}{{ .Values.a.b.c }}{{ end }}

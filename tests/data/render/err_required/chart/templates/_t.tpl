@@ -1,0 +1,1 @@
+{{ define "need" }}{{ required "name is needed" .Values.name }}{{ end }}

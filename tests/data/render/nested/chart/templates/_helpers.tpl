@@ -1,0 +1,2 @@
+{{ define "inner" }}inner({{ .Values.name }}){{ end }}
+{{ define "none" }}{{ .Values.nothing }}{{ end }}
