@@ -1,7 +1,9 @@
 //! Templates against Go 1.26.8: each file in `tests/data/gotemplate` holds cases whose results Go's `text/template` gave, with the
 //! option `missingkey=zero` unless a case says otherwise. `data.json` is the data of the cases that have none of their own.
 
+#[expect(clippy::panic, clippy::unnecessary_wraps, reason = "test functions have the signatures of template functions")]
 mod functions;
+#[expect(clippy::panic, reason = "a test fails by panicking")]
 mod hostile;
 
 use rhumb::gotemplate::{Error, Execution, FuncMap, MissingKey, TemplateSet};
