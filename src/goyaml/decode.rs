@@ -17,16 +17,13 @@ use super::go_syntax;
 use super::node::{Document, NodeId, NodeKind};
 use super::number::short_float;
 use super::parse::MAX_DEPTH;
-use super::resolve::{Resolved, resolve, resolve_tagged};
-use super::style::Dialect;
+use super::resolve::{CORE_PREFIX, Resolved, resolve_scalar};
 use crate::value::{json, quote};
 
 /// From here on the share of nodes that may come from aliases shrinks (go-yaml v2.4).
 const ALIAS_RATIO_LOW: usize = 400_000;
 /// From here on the share is a tenth.
 const ALIAS_RATIO_HIGH: usize = 4_000_000;
-
-const CORE_PREFIX: &str = "tag:yaml.org,2002:";
 
 /// The value of a scalar before it becomes JSON.
 pub(super) enum Scalar {
@@ -182,7 +179,11 @@ impl<'d, 'a> Decoder<'d, 'a> {
             let line = self.document.nodes.get(value).map_or(0, |node| node.line);
             let value = self.node(value)?;
             if self.strict && !entries.seen.insert((kind, key.clone())) {
-                let key = if kind == b's' { quote(&key) } else { key };
+                let key = match kind {
+                    b's' => quote(&key),
+                    b'n' => "<nil>".to_owned(),
+                    _ => key,
+                };
                 self.duplicates.push(format!("line {}: key {key} already set in map", line + 1));
                 continue;
             }
@@ -241,8 +242,11 @@ impl<'d, 'a> Decoder<'d, 'a> {
                 return self.alias(id, |decoder| decoder.key(target));
             }
             Some(NodeKind::Sequence(_) | NodeKind::Mapping(_)) => {
-                let value = go_syntax::node(self.document, id);
-                return Err(ReadError::Meaning(format!("invalid map key: {value}")));
+                // What is wrong inside of the key comes first.
+                let before = (!self.document.has_aliases).then(|| go_syntax::node(self.document, id));
+                self.node(id)?;
+                let key = before.unwrap_or_else(|| go_syntax::node(self.document, id));
+                return Err(ReadError::Meaning(format!("invalid map key: {key}")));
             }
             _ => {}
         }
@@ -277,21 +281,10 @@ impl<'d, 'a> Decoder<'d, 'a> {
         else {
             return Ok(Scalar::Null);
         };
-        let resolved = match tag.as_deref() {
-            None if *implicit => resolve(text, Dialect::V2),
-            None => Resolved::String,
-            Some(tag) => match tag.strip_prefix(CORE_PREFIX) {
-                Some("binary") => return decode_binary(text),
-                Some("str") => resolve_tagged(text, "!!str")?,
-                Some("bool") => resolve_tagged(text, "!!bool")?,
-                Some("int") => resolve_tagged(text, "!!int")?,
-                Some("float") => resolve_tagged(text, "!!float")?,
-                Some("null") => resolve_tagged(text, "!!null")?,
-                Some("timestamp") => resolve_tagged(text, "!!timestamp")?,
-                _ => Resolved::String,
-            },
-        };
-        Ok(match resolved {
+        if tag.as_deref().and_then(|tag| tag.strip_prefix(CORE_PREFIX)) == Some("binary") {
+            return decode_binary(text);
+        }
+        Ok(match resolve_scalar(text, tag.as_deref(), *implicit)? {
             Resolved::Null => Scalar::Null,
             Resolved::Bool(value) => Scalar::Bool(value),
             Resolved::Int(value) => Scalar::Int(value),

@@ -10,12 +10,11 @@ use std::collections::HashMap;
 
 use super::error::ReadError;
 use super::node::{Document, Node, NodeId, NodeKind};
+use super::resolve::CORE_PREFIX;
 use super::scan::{Scanner, Tag, TagDirective, Token, TokenKind};
 
 /// The deepest nesting of collections; far beyond real documents, and safe on a small stack.
-pub(super) const MAX_DEPTH: usize = 500;
-
-const CORE_PREFIX: &str = "tag:yaml.org,2002:";
+pub(super) const MAX_DEPTH: usize = 200;
 
 /// Reads documents one after the other.
 pub(super) struct Parser<'a> {
@@ -194,23 +193,22 @@ impl<'a> Parser<'a> {
     /// Parses an anchor and a tag, in either order.
     fn parse_properties(&mut self) -> Result<Properties<'a>, ReadError> {
         let mut properties = Properties { anchor: None, tag: None, line: self.scanner.peek()?.line };
-        let mut has_tag = false;
+        let mut tag = None;
         loop {
             match self.scanner.peek()?.kind {
                 TokenKind::Anchor(anchor) if properties.anchor.is_none() => properties.anchor = Some(anchor),
-                TokenKind::Tag(_) if !has_tag => {
-                    has_tag = true;
-                    let token = self.scanner.next()?;
-                    if let TokenKind::Tag(tag) = token.kind {
-                        properties.tag = Some(self.full_tag(*tag, token.line, properties.line)?);
-                    }
+                TokenKind::Tag(_) if tag.is_none() => {
+                    tag = Some(self.scanner.next()?);
                     continue;
                 }
                 _ => break,
             }
             self.scanner.next()?;
         }
-        properties.tag = properties.tag.filter(|tag| !tag.is_empty());
+        if let Some(Token { kind: TokenKind::Tag(tag), line, .. }) = tag {
+            let tag = self.full_tag(*tag, line, properties.line)?;
+            properties.tag = Some(tag).filter(|tag| !tag.is_empty());
+        }
         Ok(properties)
     }
 

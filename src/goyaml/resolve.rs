@@ -9,6 +9,9 @@ use super::error::ReadError;
 use super::style::Dialect;
 use super::timestamp;
 
+/// What YAML's own tags begin with when they are written in full.
+pub(super) const CORE_PREFIX: &str = "tag:yaml.org,2002:";
+
 /// What the text of a scalar stands for.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Resolved {
@@ -48,11 +51,21 @@ pub(super) fn resolve(text: &str, dialect: Dialect) -> Resolved {
     }
 }
 
-/// The type of a scalar with a tag of YAML's own, by its short form; an error if the text is not of that type.
-pub(super) fn resolve_tagged(text: &str, tag: &str) -> Result<Resolved, ReadError> {
-    if tag == "!!str" {
-        return Ok(Resolved::String);
+/// The type of a scalar as read by go-yaml v2: by its tag if it has one, by its text if it is plain. Unknown tags are strings.
+/// An error if the text is not of the type that a tag of YAML's own names.
+pub(super) fn resolve_scalar(text: &str, tag: Option<&str>, implicit: bool) -> Result<Resolved, ReadError> {
+    match tag.map(|tag| tag.strip_prefix(CORE_PREFIX)) {
+        None if implicit => Ok(resolve(text, Dialect::V2)),
+        Some(Some("bool")) => resolve_tagged(text, "!!bool"),
+        Some(Some("int")) => resolve_tagged(text, "!!int"),
+        Some(Some("float")) => resolve_tagged(text, "!!float"),
+        Some(Some("null")) => resolve_tagged(text, "!!null"),
+        Some(Some("timestamp")) => resolve_tagged(text, "!!timestamp"),
+        _ => Ok(Resolved::String),
     }
+}
+
+fn resolve_tagged(text: &str, tag: &str) -> Result<Resolved, ReadError> {
     let number = matches!(text.as_bytes().first(), Some(b'+' | b'-' | b'0'..=b'9'));
     let resolved =
         if number { resolve_number(text, Dialect::V2, tag == "!!timestamp") } else { resolve(text, Dialect::V2) };

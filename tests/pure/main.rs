@@ -6,6 +6,9 @@ mod gotemplate;
 // Readiness of live objects by kind, by kstatus' rules.
 mod readiness;
 
+// YAML, against the answers of go-yaml.
+mod goyaml;
+
 // Versions and constraints, against Masterminds/semver.
 mod version;
 

@@ -211,9 +211,10 @@ impl<'a> Scanner<'a> {
         self.tokens.push_back(Token { kind, line: mark.line, key_level: None });
     }
 
-    /// Puts a token before the one with this number.
+    /// Puts a token before the one with this number, or at the end if that one has been taken.
     fn insert(&mut self, number: usize, kind: TokenKind<'a>, mark: Mark) {
-        let at = number.saturating_sub(self.tokens_parsed).min(self.tokens.len());
+        let len = self.tokens.len();
+        let at = number.checked_sub(self.tokens_parsed).map_or(len, |at| at.min(len));
         self.tokens.insert(at, Token { kind, line: mark.line, key_level: None });
     }
 
@@ -320,9 +321,9 @@ impl<'a> Scanner<'a> {
 
     fn fetch_flow_start(&mut self, kind: TokenKind<'a>) -> Result<(), ReadError> {
         self.save_simple_key()?;
-        let level = self.key_level();
+        let (level, token_number) = (self.key_level(), self.next_number());
         self.push_possible_key(kind, self.mark, level);
-        self.simple_keys.push(SimpleKey { mark: self.mark, ..SimpleKey::default() });
+        self.simple_keys.push(SimpleKey { token_number, mark: self.mark, ..SimpleKey::default() });
         self.flow_level += 1;
         if self.flow_level > MAX_LEVELS {
             return Err(self.error(format!("exceeded max depth of {MAX_LEVELS}")));
@@ -336,7 +337,11 @@ impl<'a> Scanner<'a> {
         self.remove_simple_key()?;
         if self.flow_level > 0 {
             self.flow_level -= 1;
-            self.simple_keys.pop();
+            // go-yaml thereby forgets that an empty collection may be a key.
+            let opened = self.simple_keys.pop().and_then(|key| key.token_number.checked_sub(self.tokens_parsed));
+            if let Some(token) = opened.and_then(|at| self.tokens.get_mut(at)) {
+                token.key_level = None;
+            }
         }
         self.simple_key_allowed = false;
         self.push(kind, self.mark);

@@ -17,7 +17,7 @@ fn floats_switch_to_exponents_at_gos_limits() {
         (1e-6, "0.000001"),
         (1e-7, "1e-7"),
         (1.5e300, "1.5e+300"),
-        (1234567.25, "1234567.25"),
+        (1_234_567.25, "1234567.25"),
         (9_223_372_036_854_775_807.0, "9223372036854776000"),
     ];
     for (value, text) in cases {
@@ -103,4 +103,12 @@ fn numbers_keep_64_bits_and_text_keeps_pairs() {
     let json = parse(br#"[18446744073709551615, -9223372036854775808, 1.0, "\ud83d\ude00\ud800", 1, 2]"#).unwrap();
     let expected = serde_json::json!([u64::MAX, i64::MIN, 1.0, "😀\u{FFFD}", 1, 2]);
     assert_eq!(json, expected);
+}
+
+#[test]
+fn deep_nesting_is_an_error() {
+    let error = parse("[".repeat(100_000).as_bytes()).unwrap_err();
+    assert_eq!(error.to_string(), "exceeded max depth");
+    let deep = format!("{}{}", "[".repeat(MAX_DEPTH), "]".repeat(MAX_DEPTH));
+    assert_eq!(encode_json(&parse(deep.as_bytes()).unwrap(), Format::MARSHAL).unwrap(), deep);
 }
