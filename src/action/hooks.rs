@@ -8,7 +8,7 @@
 use serde_json::Value;
 
 use super::manifest::document_object;
-use super::{Error, Settings, Workbench};
+use super::{Error, Settings, Workbench, now};
 use crate::api::action::TestFilter;
 use crate::api::metadata::{ORIGIN_NAME_LABEL, ORIGIN_NAMESPACE_LABEL};
 use crate::cluster::{ApplyOptions, DeleteOptions, Propagation, WaitOptions};
@@ -85,10 +85,9 @@ async fn run_one(bench: &Workbench, settings: &Settings, hook: &mut Hook) -> Res
     if hook.delete_policies.contains(&DeletePolicy::BeforeHookCreation) {
         delete(bench, settings, hook, objects).await?;
     }
-    hook.last_run =
-        HookRun { started_at: Some(Time::from(bench.now())), completed_at: None, phase: HookPhase::Running };
+    hook.last_run = HookRun { started_at: Some(Time::from(now())), completed_at: None, phase: HookPhase::Running };
     let result = create_and_wait(bench, settings, objects, &object).await;
-    hook.last_run.completed_at = Some(Time::from(bench.now()));
+    hook.last_run.completed_at = Some(Time::from(now()));
     hook.last_run.phase = if result.is_ok() { HookPhase::Succeeded } else { HookPhase::Failed };
     result
 }

@@ -42,7 +42,7 @@ async fn run(
     match result {
         Ok(()) => {
             release.info.status = Status::Deployed;
-            release.info.description = "Install complete".to_owned();
+            "Install complete".clone_into(&mut release.info.description);
             journal.update(&stored, release).await?;
             Ok(())
         }
@@ -62,7 +62,7 @@ async fn make_room(bench: &Workbench, settings: &Settings, journal: &mut Journal
     }
     let mut release: Release = last.release.clone();
     release.info.status = Status::Superseded;
-    release.info.description = "superseded by new release".to_owned();
+    "superseded by new release".clone_into(&mut release.info.description);
     journal.update_other(&last, release).await?;
     Ok(())
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use super::{Error, Workbench};
+use super::{Error, Workbench, now};
 use crate::api::Snapshot;
 use crate::chart::config_digest;
 use crate::lifecycle::Write;
@@ -31,7 +31,7 @@ impl<'a> Journal<'a> {
 
     /// Writes the revision that the action is about.
     pub(super) async fn create(&mut self, release: Release) -> Result<Arc<Stored>, Error> {
-        let stored = self.bench.storage.create(&self.bench.key, release, self.bench.now()).await?;
+        let stored = self.bench.storage.create(&self.bench.key, release, now()).await?;
         self.note(&stored.release, true)?;
         Ok(stored)
     }
@@ -51,18 +51,13 @@ impl<'a> Journal<'a> {
         self.note(release, false)
     }
 
-    /// Notes how a revision looked when its record was deleted.
-    pub(super) fn note_last(&mut self, release: &Release) -> Result<(), Error> {
-        self.note(release, true)
-    }
-
     /// The records written, in order.
     pub(super) fn into_writes(self) -> Vec<Write> {
         self.writes
     }
 
     async fn replace(&mut self, stored: &Stored, release: Release, is_target: bool) -> Result<Arc<Stored>, Error> {
-        let stored = self.bench.storage.update(&self.bench.key, stored, release, self.bench.now()).await?;
+        let stored = self.bench.storage.update(&self.bench.key, stored, release, now()).await?;
         self.note(&stored.release, is_target)?;
         Ok(stored)
     }

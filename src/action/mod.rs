@@ -42,6 +42,11 @@ pub use uninstall::{Uninstalled, uninstall, uninstall_remediation};
 pub use unlock::unlock;
 pub use upgrade::upgrade;
 
+/// Now; the only clock of the actions.
+fn now() -> Timestamp {
+    Timestamp::now()
+}
+
 /// What every action works with.
 #[derive(Clone)]
 pub struct Workbench {
@@ -62,11 +67,6 @@ pub struct Workbench {
 }
 
 impl Workbench {
-    /// Now; the only clock of the actions.
-    fn now(&self) -> Timestamp {
-        Timestamp::now()
-    }
-
     /// How objects of the release are applied.
     pub fn apply_options(&self, settings: &Settings) -> ApplyOptions {
         ApplyOptions {

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::inventory::inventory;
 use super::manifest::manifest_objects;
-use super::{Error, Settings, SystemAmbient, Workbench};
+use super::{Error, Settings, SystemAmbient, Workbench, now};
 use crate::api::helm_release::CommonMetadata;
 use crate::api::post_renderer::{PostRenderStrategy, PostRenderer};
 use crate::api::status::Inventory;
@@ -144,7 +144,7 @@ fn record(
     chart: Chart,
     values: Values,
 ) -> Release {
-    let now = Time::from(bench.now());
+    let now = Time::from(now());
     let before = request.newest.as_ref().filter(|_| request.is_upgrade);
     let (status, description) = if request.is_upgrade {
         (Status::PendingUpgrade, "Preparing upgrade")

@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::journal::Journal;
 use super::manifest::manifest_objects;
 use super::upgrade::{perform, supersede};
-use super::{Error, Settings, Workbench, inventory};
+use super::{Error, Settings, Workbench, inventory, now};
 use crate::api::HelmRelease;
 use crate::lifecycle::{Failure, Outcome, ReleaseAction};
 use crate::release::{ApplyMethod, HookEvent, HookRun, Release, Status, Time};
@@ -41,7 +41,7 @@ async fn run(
         outcome.chart = Some(format!("{}@{}", chart.metadata.name, chart.metadata.version));
     }
     let objects = manifest_objects(&target.release.manifest)?;
-    let release = rolled_back(bench, &settings, &target.release, &last.release);
+    let release = rolled_back(&settings, &target.release, &last.release);
     bench.storage.prune(&bench.key, settings.max_history).await?;
     let stored = journal.create(release).await?;
     let mut release = stored.release.clone();
@@ -68,7 +68,7 @@ async fn run(
 }
 
 /// The new revision: the target's content under the next number.
-fn rolled_back(bench: &Workbench, settings: &Settings, target: &Release, last: &Release) -> Release {
+fn rolled_back(settings: &Settings, target: &Release, last: &Release) -> Release {
     let mut release = target.clone();
     release.revision = last.revision + 1;
     release.apply_method = Some(if settings.server_side { ApplyMethod::ServerSide } else { ApplyMethod::ClientSide });
@@ -76,7 +76,7 @@ fn rolled_back(bench: &Workbench, settings: &Settings, target: &Release, last: &
     release.info.description = format!("Rollback to {}", target.revision);
     release.info.rollback_revision = target.revision;
     release.info.first_deployed = last.info.first_deployed;
-    release.info.last_deployed = Some(Time::from(bench.now()));
+    release.info.last_deployed = Some(Time::from(now()));
     release.info.deleted = None;
     for hook in &mut release.hooks {
         hook.last_run = HookRun::default();

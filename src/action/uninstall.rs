@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use super::journal::Journal;
 use super::manifest::manifest_objects;
-use super::{Error, Settings, Workbench, hooks};
+use super::{Error, Settings, Workbench, hooks, now};
 use crate::cluster::DeleteOptions;
 use crate::lifecycle::{Failure, Outcome, ReleaseAction};
 use crate::release::{HookEvent, Release, Status, Time};
@@ -76,8 +76,8 @@ async fn run(
         hooks::run(bench, settings, &mut release.hooks, HookEvent::PreDelete).await?;
     }
     release.info.status = Status::Uninstalling;
-    release.info.deleted = Some(Time::from(bench.now()));
-    release.info.description = "Deletion in progress (or silently failed)".to_owned();
+    release.info.deleted = Some(Time::from(now()));
+    "Deletion in progress (or silently failed)".clone_into(&mut release.info.description);
     let stored = journal.update(last, release).await?;
     delete_objects(bench, settings, &stored.release).await?;
     let mut release = stored.release.clone();
@@ -88,7 +88,7 @@ async fn run(
         return purge(bench).await;
     }
     release.info.status = Status::Uninstalled;
-    release.info.description = "Uninstallation complete".to_owned();
+    "Uninstallation complete".clone_into(&mut release.info.description);
     journal.update(&stored, release).await?;
     for known in bench.storage.revisions(&bench.key).await? {
         if known.status == Status::Deployed {

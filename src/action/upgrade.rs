@@ -46,7 +46,7 @@ async fn run(
         Ok(()) => {
             supersede(&current, journal).await?;
             release.info.status = Status::Deployed;
-            release.info.description = "Upgrade complete".to_owned();
+            "Upgrade complete".clone_into(&mut release.info.description);
             journal.update(&stored, release).await?;
             Ok(())
         }

@@ -25,7 +25,7 @@ enum Command {
     Crd,
     /// Run the operator, in a cluster or with KUBECONFIG.
     Run(Box<run::Run>),
-    Template(template::Template),
+    Template(Box<template::Template>),
 }
 
 impl Cli {

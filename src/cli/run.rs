@@ -20,7 +20,8 @@ use crate::telemetry::{Encoding, Metrics, install_logging};
 
 /// Flags of `rhumb run`.
 #[derive(Args, Debug)]
-pub struct Run {
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
+pub(super) struct Run {
     /// Releases that are worked on at once; waiting for readiness does not count
     #[arg(long, default_value_t = 4)]
     concurrent: usize,
@@ -131,12 +132,12 @@ fn duration(text: &str) -> Result<Duration, api::Error> {
 
 impl Run {
     /// Runs the operator until a signal stops it.
-    pub fn execute(self) -> anyhow::Result<()> {
+    pub(super) fn execute(self) -> anyhow::Result<()> {
         install_logging(&self.log_level, self.log_encoding)?;
         self.without_effect.report();
         let runtime =
             tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?;
-        runtime.block_on(self.serve())
+        runtime.block_on(Box::pin(self.serve()))
     }
 
     async fn serve(self) -> anyhow::Result<()> {
@@ -148,7 +149,7 @@ impl Run {
         tokio::spawn(admin::serve_probes(probes, readiness.clone(), stop.clone().cancelled_owned()));
         tokio::spawn(admin::serve_metrics(exposition, Arc::clone(&metrics), stop.clone().cancelled_owned()));
         tokio::spawn(stop_on_signal(stop.clone())?);
-        controller::run(self.config(), metrics, readiness, stop).await?;
+        Box::pin(controller::run(self.config(), metrics, readiness, stop)).await?;
         Ok(())
     }
 

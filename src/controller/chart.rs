@@ -175,12 +175,16 @@ fn from_helm_chart(chart: &Arc<HelmChart>) -> Result<FoundChart, Error> {
         metadata.name.as_deref().unwrap_or_default()
     );
     let not_ready = |why: &str| Error::SourceNotReady(format!("HelmChart '{name}' is not ready: {why}"));
-    let Some(status) = &chart.status else { return Err(not_ready("it has not been fetched yet")) };
+    let pending = || {
+        let why = "latest generation of object has not been reconciled";
+        Error::SourcePending(format!("HelmChart '{name}' is not ready: {why}"))
+    };
+    let Some(status) = &chart.status else { return Err(pending()) };
     if status.observed_generation != metadata.generation {
-        return Err(not_ready("latest generation of object has not been reconciled"));
+        return Err(pending());
     }
     let ready = find(&status.conditions, condition_type::READY);
-    let message = ready.map(|ready| ready.message.clone()).unwrap_or_else(|| "does not have an artifact".to_owned());
+    let message = ready.map_or_else(|| "does not have an artifact".to_owned(), |ready| ready.message.clone());
     let stalled = is_true(&status.conditions, condition_type::STALLED);
     match &status.artifact {
         Some(artifact) if !stalled => Ok(FoundChart {

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::backoff::Backoff;
 use super::config::Config;
 use super::events::Events;
+use super::requeue::Patience;
 use super::sources::{SourceStores, Sources};
 use super::status::Written;
 use crate::action::Slots;
@@ -42,6 +43,7 @@ pub(super) struct Context {
     pub(super) events: Events,
     pub(super) metrics: Arc<Metrics>,
     pub(super) backoff: Backoff,
+    pub(super) patience: Patience,
     pub(super) slots: Slots,
     pub(super) stop: CancellationToken,
 }

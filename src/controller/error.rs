@@ -45,6 +45,9 @@ pub enum Error {
     /// The chart source has nothing to offer yet.
     #[error("{0}")]
     SourceNotReady(String),
+    /// The chart source is new or was changed just now, and its first answer is on its way.
+    #[error("{0}")]
+    SourcePending(String),
     /// The chart cannot be had.
     #[error("{what}: {source}")]
     Artifact {
@@ -111,7 +114,7 @@ impl Error {
             Self::Spec(_) | Self::IgnoreRule(_) => reason::INVALID_SPEC,
             Self::UnpinnedVersion { .. } => reason::INVALID_CHART_REFERENCE,
             Self::AccessDenied { .. } => reason::ACCESS_DENIED,
-            Self::SourceNotReady(_) => reason::SOURCE_NOT_READY,
+            Self::SourceNotReady(_) | Self::SourcePending(_) => reason::SOURCE_NOT_READY,
             Self::Artifact { .. } => reason::ARTIFACT_FAILED,
             Self::ChartMutate(_) => reason::CHART_MUTATE_ERROR,
             Self::DependencyNotReady { .. } => reason::DEPENDENCY_NOT_READY,
@@ -128,7 +131,7 @@ impl Error {
             Self::Spec(_) | Self::IgnoreRule(_) | Self::UnpinnedVersion { .. } | Self::AccessDenied { .. } => {
                 Class::Terminal
             }
-            Self::SourceNotReady(_) | Self::DependencyNotReady { .. } => Class::Waiting,
+            Self::SourceNotReady(_) | Self::SourcePending(_) | Self::DependencyNotReady { .. } => Class::Waiting,
             Self::Artifact { .. }
             | Self::ChartMutate(_)
             | Self::Values { .. }

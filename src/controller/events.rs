@@ -98,8 +98,8 @@ fn event_name(about: &ObjectReference, event: &Event) -> String {
     use sha2::{Digest as _, Sha256};
     let nanoseconds = Timestamp::now().as_nanosecond();
     let hash = Sha256::digest(format!("{nanoseconds} {} {}", event.reason, event.message));
-    let suffix: String = hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    format!("{}.{suffix}", about.name.as_deref().unwrap_or_default())
+    let suffix = hash.iter().take(8).fold(0u64, |number, byte| number << 8 | u64::from(*byte));
+    format!("{}.{suffix:016x}", about.name.as_deref().unwrap_or_default())
 }
 
 fn shortened(message: &str) -> String {

@@ -24,7 +24,7 @@ pub(super) async fn reconcile(stored: Arc<HelmRelease>, ctx: Arc<Context>) -> Re
     ctx.metrics.reconcile_started("helmrelease");
     let slot = ctx.slots.take().await;
     let release = ctx.written.newest(stored);
-    let (ending, release) = match run(&release, &slot, &ctx).await {
+    let (ending, release) = match Box::pin(run(&release, &slot, &ctx)).await {
         Ok((ending, release)) => (ending, release),
         Err(error) => {
             tracing::error!(%error, reason = error.reason(), "reconcile failed");
@@ -47,9 +47,14 @@ async fn run(release: &Arc<HelmRelease>, slot: &Slot, ctx: &Context) -> Result<(
     }
     let mut draft = Draft { status: release.status.clone().unwrap_or_default(), release };
     let ending = match gather(&Arc::clone(&draft.release), &mut draft.status, slot, ctx).await {
-        Ok(inputs) => pursue(&mut draft, inputs, slot, ctx).await?,
+        Ok(inputs) => Box::pin(pursue(&mut draft, inputs, slot, ctx)).await?,
+        // What is on its way will wake the release in a moment; only if it does not, that is worth a write.
+        Err(Error::SourcePending(_)) if ctx.patience.grant(&draft.release) => {
+            return Ok((Ending::Patient, draft.release));
+        }
         Err(error) => refuse(&mut draft, &error, ctx),
     };
+    ctx.patience.forget(&draft.release);
     let release = Arc::clone(&draft.release);
     lifecycle::handle_tokens(&mut draft.status, &release);
     draft.write(ctx).await?;
@@ -66,7 +71,7 @@ fn refuse(draft: &mut Draft, error: &Error, ctx: &Context) -> Ending {
     let event_type = if error.class() == Class::Waiting { EventType::Normal } else { EventType::Warning };
     if draft.status != before {
         // A source that is on its way is no news worth an event.
-        if !matches!(error, Error::SourceNotReady(_)) {
+        if !matches!(error, Error::SourceNotReady(_) | Error::SourcePending(_)) {
             ctx.publish(&draft.release, &[Event { event_type, reason: error.reason(), message }]);
         }
     }
@@ -122,9 +127,7 @@ fn ending_of(decision: &Decision) -> Ending {
 
 /// An action that failed before it reached storage is tried again later; deciding anew would only repeat it at once.
 fn cut_short(draft: &mut Draft, inputs: &Inputs, outcome: &Outcome) -> Option<Ending> {
-    if outcome.failure.is_none() {
-        return None;
-    }
+    outcome.failure.as_ref()?;
     match outcome.action {
         ReleaseAction::Install | ReleaseAction::Upgrade if !outcome.reached_storage() => {}
         ReleaseAction::Unlock | ReleaseAction::CorrectDrift => {}

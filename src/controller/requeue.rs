@@ -2,6 +2,8 @@
 //!
 //! **Invariant:** every end of a reconcile maps to one answer; none is forgotten.
 
+use std::collections::HashSet;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use kube_runtime::controller::Action;
@@ -9,6 +11,29 @@ use kube_runtime::controller::Action;
 use super::context::Context;
 use crate::api::HelmRelease;
 use crate::telemetry::ReconcileResult;
+
+/// How long something that is on its way may take before the release says that it waits.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Releases that wait for something on its way, without having said so.
+#[derive(Debug, Default)]
+pub(super) struct Patience(Mutex<HashSet<String>>);
+
+impl Patience {
+    /// Whether the release may wait without saying so: the first time it asks.
+    pub(super) fn grant(&self, release: &HelmRelease) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(key(release))
+    }
+
+    /// The wait is over, or was told.
+    pub(super) fn forget(&self, release: &HelmRelease) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&key(release));
+    }
+}
+
+fn key(release: &HelmRelease) -> String {
+    release.metadata.uid.clone().unwrap_or_default()
+}
 
 /// How a reconcile ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +46,8 @@ pub(super) enum Ending {
     Left,
     /// Something else has to become ready.
     Waiting,
+    /// Something is on its way and will wake the release in a moment.
+    Patient,
     /// To be tried again after this time.
     RetryAfter(Duration),
     /// To be tried again with back-off; nothing failed that is not told already.
@@ -35,13 +62,14 @@ impl Ending {
         let (namespace, name) = super::context::identity(release);
         match self {
             Self::Retry | Self::Failed => return Action::requeue(ctx.backoff.failed(namespace, name)),
-            Self::Settled | Self::Stalled | Self::Left | Self::Waiting | Self::RetryAfter(_) => {
+            Self::Settled | Self::Stalled | Self::Left | Self::Waiting | Self::Patient | Self::RetryAfter(_) => {
                 ctx.backoff.reset(namespace, name);
             }
         }
         match self {
             Self::Settled => Action::requeue(ctx.jittered(release.interval().as_std())),
             Self::Waiting => Action::requeue(ctx.jittered(ctx.config.requeue_dependency)),
+            Self::Patient => Action::requeue(PATIENCE),
             Self::RetryAfter(interval) => Action::requeue(ctx.jittered(interval)),
             Self::Stalled | Self::Left | Self::Retry | Self::Failed => Action::await_change(),
         }
@@ -50,7 +78,7 @@ impl Ending {
     /// What metrics say of it.
     pub(super) fn result(self) -> ReconcileResult {
         match self {
-            Self::Settled | Self::Waiting | Self::RetryAfter(_) => ReconcileResult::RequeueAfter,
+            Self::Settled | Self::Waiting | Self::Patient | Self::RetryAfter(_) => ReconcileResult::RequeueAfter,
             Self::Left => ReconcileResult::Success,
             Self::Stalled => ReconcileResult::TerminalError,
             Self::Retry => ReconcileResult::Requeue,

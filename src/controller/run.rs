@@ -21,6 +21,7 @@ use super::config::Config;
 use super::context::{Context, identity};
 use super::events::Events;
 use super::lease::Election;
+use super::requeue::Patience;
 use super::sources::{self, Changed, Dependencies};
 use super::status::Written;
 use super::trigger::Waker;
@@ -55,7 +56,7 @@ pub async fn run(
     let client = cluster.own_client().clone();
     let election = config.leader_election.then(|| election(&config));
     let work = lead(config, cluster, Arc::clone(&metrics), stop.clone());
-    let Some(election) = election else { return work.await };
+    let Some(election) = election else { return Box::pin(work).await };
     let mut result = Ok(());
     let lost = election
         .lead(client, &stop, async {
@@ -80,7 +81,8 @@ fn election(config: &Config) -> Election {
 
 fn short_hash(text: &str) -> String {
     use sha2::{Digest as _, Sha256};
-    Sha256::digest(text).iter().take(4).map(|byte| format!("{byte:02x}")).collect()
+    let number = Sha256::digest(text).iter().take(4).fold(0u32, |number, byte| number << 8 | u32::from(*byte));
+    format!("{number:08x}")
 }
 
 /// The work of the leader.
@@ -111,6 +113,7 @@ async fn lead(config: Config, cluster: Cluster, metrics: Arc<Metrics>, stop: Can
         sources: started.sources,
         releases: releases.clone(),
         written: Written::default(),
+        patience: Patience::default(),
         events,
         metrics: Arc::clone(&metrics),
         stop: stop.clone(),

@@ -59,7 +59,7 @@ impl Context {
         let (namespace, name) = identity(release);
         let what = || format!("the status of HelmRelease {namespace}/{name}");
         let to_json = |status: &HelmReleaseStatus| serde_json::to_value(status).unwrap_or_default();
-        let before = release.status.as_ref().map(to_json).unwrap_or_else(|| json!({}));
+        let before = release.status.as_ref().map_or_else(|| json!({}), to_json);
         let Some(change) = merge_patch(&before, &to_json(status)) else { return Ok(Arc::clone(release)) };
         let patch = json!({ "metadata": { "uid": release.metadata.uid }, "status": change });
         let api: Api<HelmRelease> = Api::namespaced(self.client.clone(), namespace);

@@ -146,10 +146,13 @@ fn segments(path: &str) -> Vec<Segment> {
     segments
 }
 
+/// The content of a ConfigMap or Secret by key.
+type Data = BTreeMap<String, Vec<u8>>;
+
 /// ConfigMaps and Secrets, each read once.
 #[derive(Default)]
 struct Objects {
-    read: BTreeMap<(ValuesReferenceKind, String), Option<BTreeMap<String, Vec<u8>>>>,
+    read: BTreeMap<(ValuesReferenceKind, String), Option<Data>>,
 }
 
 impl Objects {
@@ -196,11 +199,7 @@ impl Objects {
     }
 }
 
-async fn read(
-    reference: &ValuesReference,
-    namespace: &str,
-    ctx: &Context,
-) -> Result<Option<BTreeMap<String, Vec<u8>>>, kube::Error> {
+async fn read(reference: &ValuesReference, namespace: &str, ctx: &Context) -> Result<Option<Data>, kube::Error> {
     match reference.kind {
         ValuesReferenceKind::Secret => {
             let api: Api<Secret> = Api::namespaced(ctx.client.clone(), namespace);

@@ -73,7 +73,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for JsonLines {
         let mut line = Map::new();
         line.insert("level".to_owned(), level_name(*event.metadata().level()).into());
         line.insert("ts".to_owned(), format!("{:.3}", jiff::Timestamp::now()).into());
-        for span in ctx.event_scope(event).into_iter().flat_map(|scope| scope.from_root()) {
+        for span in ctx.event_scope(event).into_iter().flat_map(tracing_subscriber::registry::Scope::from_root) {
             if let Some(SpanFields(fields)) = span.extensions().get() {
                 line.extend(fields.clone());
             }

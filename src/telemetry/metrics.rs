@@ -187,6 +187,12 @@ struct NameLabels {
 
 type ObjectKey = (&'static str, String, String);
 
+/// The release, chart and version of a release.
+type ReleaseIdentity = (String, String, String);
+
+/// The label sets of an object that change with it.
+type CurrentLabels = (Option<InfoLabels>, Option<ReleaseIdentity>);
+
 /// All metrics of the program.
 pub struct Metrics {
     registry: Registry,
@@ -208,7 +214,7 @@ pub struct Metrics {
     requests: Family<RequestLabels, Counter>,
     leader: Family<NameLabels, Gauge>,
     /// The label sets that an object has at present in families whose labels change with the object.
-    current: Mutex<HashMap<ObjectKey, (Option<InfoLabels>, Option<(String, String, String)>)>>,
+    current: Mutex<HashMap<ObjectKey, CurrentLabels>>,
 }
 
 impl fmt::Debug for Metrics {
