@@ -54,7 +54,9 @@ pub struct Prepared {
 /// Prepares an install or upgrade.
 pub async fn prepare(bench: &Workbench, settings: &Settings, request: Request) -> Result<Prepared, Error> {
     let crds = crd_objects(&request)?;
-    bench.cluster.apply_crds(&crds, settings.crds, &bench.origin, CRD_DEADLINE).await?;
+    if !crds.is_empty() {
+        bench.cluster.apply_crds(&crds, settings.crds, &bench.origin, CRD_DEADLINE).await?;
+    }
     let values = values(settings, &request);
     let options = options(bench, &request).await?;
     let (rendered, chart) = render_blocking(bench, settings, &request, values.clone(), options).await?;

@@ -163,7 +163,9 @@ pub fn record(
     let succeeded = outcome.failure.is_none();
     match outcome.action.action_type() {
         ActionType::Release => {
-            status.last_attempted_release_action_duration = Some(outcome.duration.into());
+            // The schema, which is Flux's, takes no unit below a millisecond.
+            let millis = u64::try_from(outcome.duration.as_millis()).unwrap_or(u64::MAX);
+            status.last_attempted_release_action_duration = Some(crate::api::Duration::from_millis(millis));
             if desired.tests && succeeded {
                 let message = format!("Release {} with chart {} is awaiting tests", report.release, report.chart);
                 conditions.set(
