@@ -39,6 +39,7 @@ pub enum Ownership {
 
 /// How to apply.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "independent switches of Helm's own")]
 pub struct ApplyOptions {
     /// Marks and default namespace. The labels and annotations of `mark` are put on every object.
     pub origin: Origin,
@@ -253,7 +254,7 @@ impl Cluster {
         while let Some((object, read)) = reads.next().await {
             let live = read.map_err(|failure| Error::Requests(vec![failure]))?;
             if let Some(message) = live.and_then(|live| foreign(&live, origin)) {
-                return Err(Error::Ownership { object: object.reference.clone(), message });
+                return Err(Error::Ownership { object: Box::new(object.reference.clone()), message });
             }
         }
         Ok(())

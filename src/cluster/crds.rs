@@ -120,7 +120,10 @@ impl Cluster {
                 }
             }
             if last.state == State::Failed {
-                return Err(Error::NotEstablished { object: definition.reference.clone(), message: last.message });
+                return Err(Error::NotEstablished {
+                    object: Box::new(definition.reference.clone()),
+                    message: last.message,
+                });
             }
         }
         self.discovery().invalidate();

@@ -164,7 +164,7 @@ pub enum Error {
     #[error("{object} exists and cannot be imported into the current release: invalid ownership metadata; {message}")]
     Ownership {
         /// The object.
-        object: ObjectReference,
+        object: Box<ObjectReference>,
         /// Which label or annotation is wrong.
         message: String,
     },
@@ -172,7 +172,7 @@ pub enum Error {
     #[error("{object} cannot be established: {message}")]
     NotEstablished {
         /// The definition.
-        object: ObjectReference,
+        object: Box<ObjectReference>,
         /// Why.
         message: String,
     },

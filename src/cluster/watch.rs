@@ -75,13 +75,13 @@ where
 
 /// What an error says about the watch as a whole; none for those that pass.
 fn refusal(error: &watcher::Error) -> Option<Health> {
-    let code = match error {
-        watcher::Error::InitialListFailed(kube::Error::Api(status))
-        | watcher::Error::WatchStartFailed(kube::Error::Api(status)) => status.code,
-        watcher::Error::WatchError(status) => status.code,
-        _ => return None,
+    let (watcher::Error::InitialListFailed(kube::Error::Api(status))
+    | watcher::Error::WatchStartFailed(kube::Error::Api(status))
+    | watcher::Error::WatchError(status)) = error
+    else {
+        return None;
     };
-    match code {
+    match status.code {
         404 | 405 => Some(Health::Gone),
         401 | 403 => Some(Health::Refused),
         _ => None,

@@ -14,6 +14,25 @@ use super::{FieldChange, FieldChangeKind};
 /// The longest value that is shown to people, in bytes.
 const MAX_SHOWN: usize = 60;
 
+/// The groups whose kinds have Go types in the API server.
+const BUILT_IN_GROUPS: [&str; 15] = [
+    "",
+    "apps",
+    "batch",
+    "autoscaling",
+    "policy",
+    "networking.k8s.io",
+    "rbac.authorization.k8s.io",
+    "storage.k8s.io",
+    "scheduling.k8s.io",
+    "coordination.k8s.io",
+    "discovery.k8s.io",
+    "node.k8s.io",
+    "admissionregistration.k8s.io",
+    "apiextensions.k8s.io",
+    "apiregistration.k8s.io",
+];
+
 /// The fields of `desired` that `live` does not have as declared. Both may be compacted; `desired` is normalised.
 pub fn compare(desired: &Value, live: &Value) -> Vec<FieldChange> {
     let mut comparison = Comparison {
@@ -189,24 +208,7 @@ fn show(value: &Value) -> Option<String> {
 pub fn is_built_in(object: &Value) -> bool {
     let api_version = object.get("apiVersion").and_then(Value::as_str).unwrap_or_default();
     let group = api_version.split_once('/').map_or("", |(group, _)| group);
-    const OWN: [&str; 15] = [
-        "",
-        "apps",
-        "batch",
-        "autoscaling",
-        "policy",
-        "networking.k8s.io",
-        "rbac.authorization.k8s.io",
-        "storage.k8s.io",
-        "scheduling.k8s.io",
-        "coordination.k8s.io",
-        "discovery.k8s.io",
-        "node.k8s.io",
-        "admissionregistration.k8s.io",
-        "apiextensions.k8s.io",
-        "apiregistration.k8s.io",
-    ];
-    OWN.contains(&group)
+    BUILT_IN_GROUPS.contains(&group)
 }
 
 /// The key by which strategic merge patches merge a list of built-in kinds; none for lists that they replace.
@@ -226,13 +228,13 @@ fn list_keys(name: &str) -> Option<&'static [&'static [&'static str]]> {
         | "webhooks"
         | "resourceClaims"
         | "schedulingGates"
-        | "secrets" => &[&["name"]],
+        | "secrets"
+        | "versions" => &[&["name"]],
         "volumeMounts" => &[&["mountPath"]],
         "volumeDevices" => &[&["devicePath"]],
         "hostAliases" => &[&["ip"]],
         "topologySpreadConstraints" => &[&["topologyKey", "whenUnsatisfiable"]],
         "ports" => &[&["containerPort", "protocol"], &["port", "protocol"]],
-        "versions" => &[&["name"]],
         "ownerReferences" => &[&["uid"]],
         _ => return None,
     })

@@ -30,7 +30,7 @@ pub enum Error {
     Record(#[from] crate::release::Error),
     /// The API server refused.
     #[error("{0}")]
-    Request(Failure),
+    Request(Box<Failure>),
 }
 
 impl Error {

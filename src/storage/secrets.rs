@@ -23,7 +23,7 @@ use tokio::sync::{mpsc, watch};
 use super::index::{Index, parse};
 use super::{Error, Revision, StorageKey, StorageTouch, Stored};
 use crate::cluster::{
-    AbortOnDrop, Answer, Cluster, Health, ObjectReference, Operation, ResourceKind, WatchScope, path, settled,
+    AbortOnDrop, Answer, Cluster, Failure, Health, ObjectReference, Operation, ResourceKind, WatchScope, path, settled,
     spawn_watch,
 };
 use crate::release::{
@@ -79,12 +79,12 @@ impl Secrets {
             return Ok(stored);
         }
         let object = reference(key, revision);
-        let secret = self.cluster.read(&kind(), &object).await.map_err(Error::Request)?;
+        let secret = self.cluster.read(&kind(), &object).await.map_err(refused)?;
         let Some(secret) = secret else {
             self.shared.index.deleted(key, revision);
             return Err(Error::NotFound { secret: object.name });
         };
-        self.keep(read(&object.name, secret)?)
+        Ok(self.keep(read(&object.name, secret)?))
     }
 
     pub(super) async fn create(
@@ -98,9 +98,9 @@ impl Secrets {
         let (body, slimming) = secret(key, &release, (label::CREATED_AT, now))?;
         let request = path(&kind(), Some(&key.namespace)).create(&PostParams::default(), body);
         match self.cluster.send(Operation::Create, &object, request).await {
-            Ok(answer) => self.written(key, release, &answer, slimming),
+            Ok(answer) => Ok(self.written(key, release, &answer, slimming)),
             Err(failure) if failure.code == 409 => Err(Error::AlreadyExists { secret: object.name }),
-            Err(failure) => Err(Error::Request(failure)),
+            Err(failure) => Err(refused(failure)),
         }
     }
 
@@ -125,13 +125,13 @@ impl Secrets {
             body.to_string().into_bytes(),
         );
         match self.cluster.send(Operation::Replace, &object, request).await {
-            Ok(answer) => self.written(key, release, &answer, slimming),
+            Ok(answer) => Ok(self.written(key, release, &answer, slimming)),
             Err(failure) if failure.code == 409 => Err(Error::Changed { secret: object.name }),
             Err(failure) if failure.code == 404 => {
                 self.shared.index.deleted(key, release.revision);
                 Err(Error::NotFound { secret: object.name })
             }
-            Err(failure) => Err(Error::Request(failure)),
+            Err(failure) => Err(refused(failure)),
         }
     }
 
@@ -142,19 +142,13 @@ impl Secrets {
         match self.cluster.send(Operation::Delete, &object, request).await {
             Ok(_) => {}
             Err(failure) if failure.code == 404 => {}
-            Err(failure) => return Err(Error::Request(failure)),
+            Err(failure) => return Err(refused(failure)),
         }
         self.shared.index.deleted(key, revision);
         Ok(())
     }
 
-    fn written(
-        &self,
-        key: &StorageKey,
-        release: Release,
-        answer: &Answer,
-        slimming: Slimming,
-    ) -> Result<Arc<Stored>, Error> {
+    fn written(&self, key: &StorageKey, release: Release, answer: &Answer, slimming: Slimming) -> Arc<Stored> {
         let stored = stored(release, &answer.body, slimming);
         let revision = Revision {
             revision: stored.release.revision,
@@ -166,12 +160,11 @@ impl Secrets {
         self.keep(stored)
     }
 
-    #[expect(clippy::unnecessary_wraps, reason = "ends the two paths that read and write a record alike")]
-    fn keep(&self, stored: Stored) -> Result<Arc<Stored>, Error> {
+    fn keep(&self, stored: Stored) -> Arc<Stored> {
         let stored = Arc::new(stored);
         let version = (stored.uid.clone(), stored.resource_version.clone());
         self.shared.decoded.insert(version, stored.clone());
-        Ok(stored)
+        stored
     }
 
     /// Whether the index follows a namespace, once its watch has settled; begins the watch if need be.
@@ -211,7 +204,7 @@ impl Secrets {
         let object = ObjectReference { name: format!("records of {}", key.name), ..reference(key, 0) };
         let params = ListParams::default().labels(&selector(Some(&key.name)));
         let request = path(&kind(), Some(&key.namespace)).list_metadata(&params);
-        let answer = self.cluster.send(Operation::List, &object, request).await.map_err(Error::Request)?;
+        let answer = self.cluster.send(Operation::List, &object, request).await.map_err(refused)?;
         let items = answer.body.get("items").and_then(Value::as_array).cloned().unwrap_or_default();
         let metadata = items
             .into_iter()
@@ -220,6 +213,10 @@ impl Secrets {
         revisions.sort_by_key(|it| std::cmp::Reverse(it.revision));
         Ok(revisions)
     }
+}
+
+fn refused(failure: Failure) -> Error {
+    Error::Request(Box::new(failure))
 }
 
 fn weight(stored: &Stored) -> u32 {
