@@ -219,7 +219,11 @@ where
     })
     .await;
     watched.unwrap_or_else(|_| {
-        let seen = serde_json::to_string_pretty(&last)?;
+        let mut seen = serde_json::to_value(&last)?;
+        if let Some(metadata) = seen.get_mut("metadata").and_then(Value::as_object_mut) {
+            metadata.remove("managedFields");
+        }
+        let seen = serde_json::to_string_pretty(&seen)?;
         bail!("{name} is not {what} after {deadline:?}; last seen:\n{seen}")
     })
 }
