@@ -1,0 +1,6 @@
+//! Charts through the real HTTP and registry clients, from servers on loopback. What is expected follows the documented rules of Flux's
+//! source-controller 1.9 and, where they differ, those of `rhumb::source`.
+
+mod registry;
+mod repository;
+pub(crate) mod server;
