@@ -10,20 +10,25 @@ mod ambient;
 mod args;
 mod case;
 mod cast;
+mod certs;
 mod date;
 mod decimal;
 mod defaults;
 mod dicts;
+mod dsa;
 mod duration;
 mod encoding;
 mod json;
+mod keys;
 mod layout;
 mod layout_parse;
 mod lists;
 mod merge;
 mod network;
 mod numeric;
+mod password;
 mod paths;
+mod pem;
 mod random;
 mod re2;
 mod reflect;
@@ -61,5 +66,7 @@ pub fn functions<H: Ambient>() -> Vec<Function<H>> {
     functions.extend(network::functions());
     functions.extend(date::functions());
     functions.extend(json::functions());
+    functions.extend(certs::functions());
+    functions.extend(password::functions());
     functions
 }

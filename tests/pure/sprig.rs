@@ -98,6 +98,15 @@ fn check(cases: &str, time_zone: &'static str) {
 }
 
 #[test]
+fn names_are_those_of_sprig() {
+    let mut expected: Vec<String> = serde_json::from_str(include_str!("../data/sprig/names.json")).unwrap();
+    expected.sort();
+    let mut found: Vec<&str> = sprig::functions::<FixedAmbient>().iter().map(|function| function.name).collect();
+    found.sort_unstable();
+    assert_eq!(found, expected);
+}
+
+#[test]
 fn strings_answers_equal_those_of_sprig() {
     check(include_str!("../data/sprig/strings.jsonl"), "UTC");
 }
@@ -175,6 +184,11 @@ fn date_answers_equal_those_of_sprig() {
 #[test]
 fn json_answers_equal_those_of_sprig() {
     check(include_str!("../data/sprig/json.jsonl"), "UTC");
+}
+
+#[test]
+fn crypto_answers_equal_those_of_sprig() {
+    check(include_str!("../data/sprig/crypto.jsonl"), "UTC");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** a function runs only with arguments of the types that it declares.
 
-use crate::value::{ElementType, IntType, Kind, List, Map, MapType, Signature, Type, Value};
+use crate::value::{ElementType, IntType, Kind, List, Map, MapType, Signature, Type, UintType, Value};
 
 use super::super::builtins::{self, Special};
 use super::super::error::Error;
@@ -197,6 +197,11 @@ impl<'x, H> Executor<'x, H> {
                 ("integer", number.int.map(|value| Value::Int(int_type, value)))
             }
             (Type::Int | Type::Int64 | Type::Duration, _) => ("integer", None),
+            (Type::Uint32, NodeKind::Number { number, .. }) => {
+                let value = number.int.and_then(|value| u64::try_from(value).ok());
+                ("unsigned integer", value.map(|value| Value::Uint(UintType::Uint32, value)))
+            }
+            (Type::Uint32, _) => ("unsigned integer", None),
             _ => {
                 let text = At::Node(node).print(&self.tree.source);
                 return Err(self.error(format!("can't handle {text} for arg of type {}", parameter.name())));
@@ -260,6 +265,7 @@ fn assign(value: Value, parameter: Type) -> Result<Value, Value> {
         (Value::Bool(_), Type::Bool)
         | (Value::Int(IntType::Int, _), Type::Int)
         | (Value::Int(IntType::Int64, _), Type::Int64)
+        | (Value::Uint(UintType::Uint32, _), Type::Uint32)
         | (Value::Int(IntType::Duration, _), Type::Duration)
         | (Value::Float(_), Type::Float64)
         | (Value::String(_), Type::String)
