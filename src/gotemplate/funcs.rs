@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::value::{CallResult, Signature, Value};
+use crate::value::{CallResult, Map, MapType, Method, Signature, Value};
 
 use super::builtins::{self, Builtin};
 use super::exec::Call;
@@ -45,16 +45,20 @@ impl<H> Function<H> {
     }
 }
 
-/// The functions of a template set, each in a numbered slot.
+/// The methods of a named map type: gives the one of a name, bound to the map.
+pub type MapMethods = fn(&Map, &str) -> Option<Method<'static>>;
+
+/// The functions of a template set, each in a numbered slot, and the methods of its named map types.
 pub struct FuncMap<H> {
     functions: Vec<Function<H>>,
     slots: BTreeMap<&'static str, usize>,
+    map_methods: BTreeMap<&'static str, MapMethods>,
 }
 
 impl<H> Default for FuncMap<H> {
     /// Go's own functions, which later ones may replace.
     fn default() -> Self {
-        let mut map = Self { functions: Vec::new(), slots: BTreeMap::new() };
+        let mut map = Self { functions: Vec::new(), slots: BTreeMap::new(), map_methods: BTreeMap::new() };
         map.extend(builtins::functions());
         map
     }
@@ -69,6 +73,19 @@ impl<H> FuncMap<H> {
                 Some(known) => *known = function,
                 None => self.functions.push(function),
             }
+        }
+    }
+
+    /// Gives methods to the maps of a named type. As in Go, a method hides a key of its name in `.Name` form.
+    pub fn set_map_methods(&mut self, type_name: &'static str, methods: MapMethods) {
+        self.map_methods.insert(type_name, methods);
+    }
+
+    /// The method of a map, if its type is a named one that has it.
+    pub(super) fn map_method(&self, map: &Map, name: &str) -> Option<Method<'static>> {
+        match map.map_type() {
+            MapType::Named(type_name) => self.map_methods.get(type_name).and_then(|methods| methods(map, name)),
+            MapType::Any | MapType::Strings => None,
         }
     }
 

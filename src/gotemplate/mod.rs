@@ -32,7 +32,7 @@ mod set;
 pub use builtins::Builtin;
 pub use error::{Error, ErrorKind, Frame};
 pub use exec::{Call, Execution, MissingKey};
-pub use funcs::{Body, FuncMap, Function};
+pub use funcs::{Body, FuncMap, Function, MapMethods};
 pub use limits::{Limit, Limits};
 pub use printf::sprintf;
 pub use set::{ParsedFile, TemplateSet};

@@ -12,11 +12,9 @@ use super::RenderOptions;
 use super::files::Files;
 use super::manifest::base_name;
 use super::objects::CapabilitiesObject;
+use super::values::{VALUES, table_at};
 use crate::chart::{Chart, Dependency, Maintainer, Metadata, Prepared, to_value};
 use crate::value::{Map, MapType, Text, Value};
-
-/// Helm's named map type.
-pub(super) const VALUES: MapType = MapType::Named("common.Values");
 
 /// A template with the dot that it is executed on.
 pub(super) struct Renderable {
@@ -69,7 +67,7 @@ impl Builder {
             ],
         );
         for subchart in &chart.dependencies {
-            let own = table_at(values, subchart.name()).unwrap_or_else(|| Map::new(VALUES));
+            let own = table_at(values, subchart.name()).unwrap_or_else(|_| Map::new(VALUES));
             let path = format!("{path}/charts/{}", subchart.name());
             let below = self.visit(subchart, &path, false, &own.retyped(VALUES));
             subcharts.insert(subchart.name(), below);
@@ -88,14 +86,6 @@ impl Builder {
         }
         Value::Map(dot)
     }
-}
-
-/// The table at a path: Helm splits the name of a subchart at its dots.
-fn table_at(values: &Map, path: &str) -> Option<Map> {
-    path.split('.').try_fold(values.clone(), |table, name| match table.get(name) {
-        Some(Value::Map(map)) if map.map_type() == MapType::Any || map.map_type() == VALUES => Some(map),
-        _ => None,
-    })
 }
 
 fn release(options: &RenderOptions) -> Value {

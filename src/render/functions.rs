@@ -10,7 +10,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 
 use super::lookup::Lookup;
-use super::{duration, encode, trace};
+use super::{duration, encode, trace, values};
 use crate::chart::to_value;
 use crate::gotemplate::{Call, Error, FuncMap, Function, ParsedFile};
 use crate::sprig::{self, Ambient};
@@ -58,6 +58,7 @@ impl Ambient for Host<'_> {
 /// All functions of Helm's templates: Go's own, sprig's without `env` and `expandenv`, Helm's.
 pub(super) fn function_map<'r>() -> FuncMap<Host<'r>> {
     let mut map = FuncMap::default();
+    map.set_map_methods(values::TYPE_NAME, values::method);
     map.extend(sprig::functions());
     map.extend(encode::functions());
     map.extend(duration::functions());

@@ -27,6 +27,7 @@ mod parse;
 mod stack;
 mod toml;
 mod trace;
+mod values;
 
 pub use crate::sprig::Ambient;
 pub use capabilities::{Capabilities, HelmVersion, KubeVersion};

@@ -25,3 +25,6 @@ mod charts;
 mod sprig;
 // Rendering of small charts, against Helm.
 mod render;
+
+// Release records, against Flux and Helm.
+mod release;

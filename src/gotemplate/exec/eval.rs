@@ -172,7 +172,10 @@ impl<'x, H> Executor<'x, H> {
                 Err(self.error(format!("nil data; no entry for key {}", quote(field))))
             }
             Value::Nil => Ok(Operand::default()),
-            Value::Map(map) => self.eval_key(map, field, has_arguments),
+            Value::Map(map) => match self.functions.map_method(map, field) {
+                Some(method) => self.call_method(dot, &method, field, At::Node(node), operands, last),
+                None => self.eval_key(map, field, has_arguments),
+            },
             Value::Object(object) => {
                 if let Some(method) = object.method(field) {
                     return self.call_method(dot, &method, field, At::Node(node), operands, last);
