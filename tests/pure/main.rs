@@ -28,3 +28,6 @@ mod render;
 
 // Release records, against Flux and Helm.
 mod release;
+
+// The shape of the tree: imports, the wall between the halves, lengths, headers.
+mod layering;
