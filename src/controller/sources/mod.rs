@@ -152,18 +152,27 @@ pub(super) fn start(dependencies: Dependencies) -> Started {
                 control(Arc::clone(&shared), stores.git.clone(), git_queue),
             );
         };
-        let grace = config.graceful_shutdown_timeout;
-        let given_up = async {
-            stop.cancelled().await;
-            tokio::time::sleep(grace).await;
+        let work = async {
+            tokio::select! {
+                _ = watches => {}
+                () = controllers => {}
+            }
         };
-        tokio::select! {
-            _ = watches => {}
-            () = controllers => {}
-            () = given_up => {}
-        }
+        until_stopped(work, &stop, config.graceful_shutdown_timeout).await;
     };
     Started { sources, changes, run: Box::pin(run) }
+}
+
+/// Goes on with the work until it ends or, once the operator is told to stop, until the grace is over.
+async fn until_stopped(work: impl Future<Output = ()>, stop: &CancellationToken, grace: std::time::Duration) {
+    let given_up = async {
+        stop.cancelled().await;
+        tokio::time::sleep(grace).await;
+    };
+    tokio::select! {
+        () = work => {}
+        () = given_up => {}
+    }
 }
 
 /// Wakes the HelmCharts of a source.

@@ -22,7 +22,8 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("diff", &["value"]),
     ("sprig", &["value", "version", "gotemplate"]),
     ("chart", &["value", "version", "goyaml"]),
-    ("release", &["value", "chart"]),
+    // The digest of a configuration is that of its YAML.
+    ("release", &["value", "goyaml", "chart"]),
     ("render", &["value", "version", "goyaml", "gotemplate", "sprig", "chart", "release"]),
     ("lifecycle", &["api", "release", "diff"]),
     ("cluster", &["release", "render", "diff", "readiness", "value", "telemetry"]),
