@@ -12,11 +12,8 @@ use super::{Error, Workbench, now};
 use crate::api::Snapshot;
 use crate::chart::config_digest;
 use crate::lifecycle::Write;
-use crate::release::{Release, snapshot_digest};
+use crate::release::{Release, SNAPSHOT_API_VERSION, snapshot_digest};
 use crate::storage::Stored;
-
-/// The version of the rules by which snapshot digests are made; not Flux's `v2`, so that Flux trusts the storage instead of our digest.
-const SNAPSHOT_API_VERSION: &str = "rhumb/v1";
 
 /// Writes records and notes them down.
 pub(super) struct Journal<'a> {

@@ -24,6 +24,7 @@ async fn run(bench: &Workbench, journal: &mut Journal<'_>, outcome: &mut Outcome
         return Ok(());
     }
     outcome.revision = Some(i64::from(last.release.revision));
+    outcome.pending = Some(status);
     if let Some(chart) = &last.release.chart {
         outcome.chart = Some(format!("{}@{}", chart.metadata.name, chart.metadata.version));
     }

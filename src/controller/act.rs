@@ -39,7 +39,7 @@ pub(super) async fn act(
     let release = Arc::clone(&draft.release);
     let settings = settings(&release, seen, action, ctx);
     let timeout = crate::api::Duration::from(settings.timeout).to_string();
-    draft.status = begin(&draft.status, &inputs.desired, action, &timeout, jiff::Timestamp::now());
+    draft.status = begin(&seen.observation(&draft.status), &inputs.desired, action, &timeout, jiff::Timestamp::now());
     let bench = &inputs.bench;
     // Our own writes must not look like drift to the watches.
     let _quiet = ctx.cluster.watches().hold(&bench.origin.release);

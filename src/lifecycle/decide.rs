@@ -10,7 +10,7 @@ use crate::api::helm_release::DriftMode;
 use crate::api::status::ReleaseActionName;
 
 use super::desired::{Desired, Strategy};
-use super::history::{Previous, previous_good};
+use super::history::{Previous, is_digest_of, previous_good};
 use super::observation::Observation;
 use super::remediation::ActiveRemediation;
 use super::state::{ReleaseState, determine_state};
@@ -134,13 +134,24 @@ pub enum Decision {
 pub fn decide(desired: &Desired, observed: &Observation<'_>, turn: &Turn) -> Decision {
     let state = determine_state(desired, observed);
     let active = ActiveRemediation::of(desired, observed.status);
-    if turn.has_done(ActionType::Remediate) && active.is_none_or(|active| !active.is_exhausted()) {
-        return Decision::Retry;
+    if turn.has_done(ActionType::Remediate) {
+        return after_remediation(active);
     }
     let decision = next_action(desired, observed, turn, state);
     match decision {
         Decision::Act(action) if turn.has_done(action.action_type()) => repeat(active),
         other => other,
+    }
+}
+
+/// What follows a remediation: nothing more in this go. What an upgrade's failure uninstalled is installed by a later one.
+fn after_remediation(active: Option<ActiveRemediation>) -> Decision {
+    match active {
+        Some(ActiveRemediation { strategy: Strategy::RetryOnFailure(interval), .. }) => Decision::RetryAfter(interval),
+        Some(active) if active.is_exhausted() && !active.uninstalls_after_upgrade() => {
+            exceeded(active.action, active.failures)
+        }
+        _ => Decision::Retry,
     }
 }
 
@@ -213,8 +224,10 @@ fn after_failure(desired: &Desired, observed: &Observation<'_>, forced: bool) ->
 
 fn rollback_target(observed: &Observation<'_>, ignore_tests: bool) -> Previous {
     let Some(snapshot) = previous_good(&observed.status.history, ignore_tests) else { return Previous::None };
-    let unaltered =
-        observed.revisions.iter().any(|(revision, digest)| *revision == snapshot.version && *digest == snapshot.digest);
+    let unaltered = observed
+        .revisions
+        .iter()
+        .any(|(revision, digest)| *revision == snapshot.version && is_digest_of(snapshot, digest));
     if unaltered { Previous::Revision(snapshot.version) } else { Previous::Altered }
 }
 

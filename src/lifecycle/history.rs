@@ -3,6 +3,7 @@
 //! **Invariant:** versions in a history are unique and fall from first to last.
 
 use crate::api::Snapshot;
+use crate::release::SNAPSHOT_API_VERSION;
 
 /// What a rollback goes back to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +29,12 @@ pub(super) fn has_failed_test(snapshot: &Snapshot) -> bool {
     snapshot.test_hooks.as_ref().is_some_and(|hooks| hooks.values().any(|hook| hook.phase.as_deref() == Some("Failed")))
 }
 
+/// Whether a record of this digest is what the snapshot was made of. Digests of another maker cannot be told and are trusted, as Flux does
+/// with ours, so that a release changes hands without an upgrade.
+pub(super) fn is_digest_of(snapshot: &Snapshot, digest: &str) -> bool {
+    snapshot.api_version.as_deref() != Some(SNAPSHOT_API_VERSION) || snapshot.digest == digest
+}
+
 /// Puts in or replaces the snapshot of a revision.
 pub(super) fn upsert(history: &mut Vec<Snapshot>, snapshot: Snapshot) {
     match history.iter_mut().find(|kept| kept.version == snapshot.version) {
@@ -44,6 +51,9 @@ pub(super) fn previous_good(history: &[Snapshot], ignore_tests: bool) -> Option<
 
 /// Forgets snapshots older than the last good one before the newest. With `keep_few`, the newest five stay regardless.
 pub(super) fn truncate(history: &mut Vec<Snapshot>, ignore_tests: bool, keep_few: bool) {
+    if history.len() < 2 {
+        return;
+    }
     let kept = if keep_few {
         KEPT_WITHOUT_GOOD_ONE
     } else {

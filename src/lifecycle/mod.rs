@@ -16,6 +16,7 @@ mod history;
 mod observation;
 mod record;
 mod remediation;
+mod report;
 mod request;
 mod state;
 mod summary;

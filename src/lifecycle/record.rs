@@ -4,19 +4,22 @@
 //!
 //! **Invariant:** the status given is never changed; a new one comes back, equal to the old where nothing happened.
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 
-use crate::api::conditions::{condition_status, condition_type, is_false, is_true, reason};
+use crate::api::conditions::{condition_status, condition_type, reason};
 use crate::api::helm_release::DriftMode;
 use crate::api::status::{Inventory, ReleaseActionName, TestHookStatus};
-use crate::api::{HelmReleaseStatus, Snapshot};
+use crate::api::{Duration, HelmReleaseStatus, Snapshot};
+use crate::release::Status;
 
 use super::conditions::Conditions;
 use super::decide::{ActionType, Decision, ReleaseAction};
 use super::desired::{Desired, Strategy};
 use super::history;
+use super::observation::Observation;
+use super::remediation::ActiveRemediation;
+use super::report::{Newest, Report, drift_message, newest_release};
+use super::state::managed_snapshot;
 use super::summary::summarize;
 
 /// Whether an event is good news.
@@ -65,7 +68,7 @@ pub struct Outcome {
     /// Why it failed, if it did.
     pub failure: Option<Failure>,
     /// How long it took.
-    pub duration: Duration,
+    pub duration: std::time::Duration,
     /// The objects of the release, if the action rendered them.
     pub inventory: Option<Inventory>,
     /// The tests that ran, by hook name.
@@ -76,6 +79,8 @@ pub struct Outcome {
     pub revision: Option<i64>,
     /// `<chart>@<version>` of the revision acted on, where it is not the wanted one.
     pub chart: Option<String>,
+    /// The pending status that an unlock found.
+    pub pending: Option<Status>,
 }
 
 impl Outcome {
@@ -85,12 +90,13 @@ impl Outcome {
             action,
             writes: Vec::new(),
             failure: None,
-            duration: Duration::ZERO,
+            duration: std::time::Duration::ZERO,
             inventory: None,
             tests: None,
             drift: Vec::new(),
             revision: None,
             chart: None,
+            pending: None,
         }
     }
 
@@ -117,15 +123,16 @@ pub fn attempt(status: &HelmReleaseStatus, desired: &Desired) -> HelmReleaseStat
     status
 }
 
-/// The status while an action runs.
+/// The status while an action runs, with as much of the history as the action may still need.
 pub fn begin(
-    status: &HelmReleaseStatus,
+    observed: &Observation<'_>,
     desired: &Desired,
     action: &ReleaseAction,
     timeout: &str,
     now: Timestamp,
 ) -> HelmReleaseStatus {
-    let mut status = status.clone();
+    let mut status = observed.status.clone();
+    shorten_history(&mut status, observed, desired, action);
     let message = format!("Running '{}' action with timeout of {timeout}", action.name());
     let mut conditions = Conditions::edit(&mut status.conditions, desired.generation, now);
     conditions.reconciling(reason::PROGRESSING, &message);
@@ -134,10 +141,57 @@ pub fn begin(
         conditions.remove(condition_type::REMEDIATED);
         status.last_attempted_release_action = action.release_action();
     }
-    if *action == ReleaseAction::Install {
-        status.history.clear();
+    if *action == ReleaseAction::Test {
+        forget_remediation(&mut status, desired, now);
     }
     status
+}
+
+/// An install never goes back past itself, and a history that no longer tells what is in storage is of no use.
+fn shorten_history(
+    status: &mut HelmReleaseStatus,
+    observed: &Observation<'_>,
+    desired: &Desired,
+    action: &ReleaseAction,
+) {
+    let is_managed = observed.latest.as_ref().is_none_or(|latest| managed_snapshot(observed.status, latest).is_ok());
+    match action {
+        ReleaseAction::Install => status.history.clear(),
+        ReleaseAction::Upgrade if !is_managed => status.history.clear(),
+        ReleaseAction::Upgrade => {
+            if has_failed(status) && retries_in_place(status, desired) {
+                truncate(status, desired);
+            }
+        }
+        ReleaseAction::Rollback(_) | ReleaseAction::UninstallRemediation => truncate(status, desired),
+        ReleaseAction::Test | ReleaseAction::Unlock | ReleaseAction::CorrectDrift => {}
+    }
+}
+
+fn has_failed(status: &HelmReleaseStatus) -> bool {
+    status.history.first().is_some_and(|newest| newest.status == Status::Failed.as_str())
+}
+
+fn retries_in_place(status: &HelmReleaseStatus, desired: &Desired) -> bool {
+    ActiveRemediation::of(desired, status).is_some_and(|active| matches!(active.strategy, Strategy::RetryOnFailure(_)))
+}
+
+fn truncate(status: &mut HelmReleaseStatus, desired: &Desired) {
+    let ignore_tests = ActiveRemediation::of(desired, status)
+        .map_or(desired.ignore_test_failures, |active| active.policy.ignore_test_failures);
+    let keep_few = retries_in_place(status, desired);
+    history::truncate(&mut status.history, ignore_tests, keep_few);
+}
+
+/// A rolled back release that turns out to be what is wanted counts as upgraded.
+fn forget_remediation(status: &mut HelmReleaseStatus, desired: &Desired, now: Timestamp) {
+    let Some(newest) = status.history.first().map(Newest::of) else { return };
+    let mut conditions = Conditions::edit(&mut status.conditions, desired.generation, now);
+    if conditions.get(condition_type::REMEDIATED).is_some_and(|found| found.status == condition_status::TRUE) {
+        conditions.remove(condition_type::REMEDIATED);
+        let message = newest.succeeded("upgrade");
+        conditions.set(condition_type::RELEASED, condition_status::TRUE, reason::UPGRADE_SUCCEEDED, &message);
+    }
 }
 
 /// The status after an action, and the events that tell of it.
@@ -152,10 +206,13 @@ pub fn record(
     if let Some(inventory) = &outcome.inventory {
         status.inventory = Some(inventory.clone());
     }
-    let report = Report::of(desired, outcome);
+    let report = Report::of(&status, desired, outcome);
     if outcome.failure.is_some() {
         count_failure(&mut status, desired, outcome);
+    } else if outcome.action.action_type() == ActionType::Release && retries_in_place(&status, desired) {
+        clear_failures(&mut status);
     }
+    let mut events = Vec::new();
     let mut conditions = Conditions::edit(&mut status.conditions, desired.generation, now);
     if let Some((condition, condition_status)) = report.condition {
         conditions.set(condition, condition_status, report.reason, &report.message);
@@ -167,7 +224,7 @@ pub fn record(
             let millis = u64::try_from(outcome.duration.as_millis()).unwrap_or(u64::MAX);
             status.last_attempted_release_action_duration = Some(crate::api::Duration::from_millis(millis));
             if desired.tests && succeeded {
-                let message = format!("Release {} with chart {} is awaiting tests", report.release, report.chart);
+                let message = format!("Helm release {} with chart {} is awaiting tests", report.release, report.chart);
                 conditions.set(
                     condition_type::TEST_SUCCESS,
                     condition_status::UNKNOWN,
@@ -178,7 +235,12 @@ pub fn record(
                 conditions.remove(condition_type::TEST_SUCCESS);
             }
         }
-        ActionType::Remediate | ActionType::Test | ActionType::Unlock | ActionType::Drift => {}
+        ActionType::Drift => {
+            let message = drift_message(&report.release, &outcome.drift);
+            conditions.set(condition_type::DRIFTED, condition_status::TRUE, reason::DRIFT_DETECTED, &message);
+            events.push(Event { event_type: EventType::Warning, reason: reason::DRIFT_DETECTED, message });
+        }
+        ActionType::Remediate | ActionType::Test | ActionType::Unlock => {}
     }
     if let (Some(tests), Some(newest)) = (&outcome.tests, status.history.first_mut()) {
         newest.test_hooks = Some(tests.clone());
@@ -186,12 +248,9 @@ pub fn record(
     if outcome.action != ReleaseAction::UninstallRemediation && outcome.action != ReleaseAction::CorrectDrift {
         summarize(&mut status, desired, now);
     }
-    let event = Event {
-        event_type: if succeeded { EventType::Normal } else { EventType::Warning },
-        reason: report.reason,
-        message: report.message,
-    };
-    (status, vec![event])
+    let event_type = if succeeded { EventType::Normal } else { EventType::Warning };
+    events.push(Event { event_type, reason: report.reason, message: report.message });
+    (status, events)
 }
 
 /// The status when the release is left alone after a decision that is no action, and the events that tell of it.
@@ -212,7 +271,7 @@ pub fn finish(
             status.observed_generation = Some(desired.generation);
         }
         Decision::ReportDrift(objects) => {
-            let message = drift_message(desired, objects);
+            let message = drift_message(&newest_release(&status, desired), objects);
             let mut conditions = Conditions::edit(&mut status.conditions, desired.generation, now);
             let known = conditions.get(condition_type::DRIFTED).is_some_and(|drifted| drifted.message == message);
             conditions.set(condition_type::DRIFTED, condition_status::TRUE, reason::DRIFT_DETECTED, &message);
@@ -223,8 +282,11 @@ pub fn finish(
             summarize(&mut status, desired, now);
             status.observed_generation = Some(desired.generation);
         }
-        Decision::Retry | Decision::RetryAfter(_) => {
-            Conditions::edit(&mut status.conditions, desired.generation, now).retrying();
+        Decision::Retry => Conditions::edit(&mut status.conditions, desired.generation, now).retrying(),
+        Decision::RetryAfter(interval) => {
+            let message = format!("retrying after {}", Duration::from(*interval));
+            Conditions::edit(&mut status.conditions, desired.generation, now)
+                .reconciling(reason::PROGRESSING_WITH_RETRY, &message);
         }
         Decision::Stall { reason, message } => {
             Conditions::edit(&mut status.conditions, desired.generation, now).stalled(reason, message);
@@ -260,29 +322,18 @@ pub fn refuse(
 
 /// The release is as wanted: conditions that tell of an older failure are replaced.
 fn settle(status: &mut HelmReleaseStatus, desired: &Desired, drift_checked: bool, now: Timestamp) {
-    let keep_few = matches!(desired.upgrade_strategy, Strategy::RetryOnFailure(_));
-    history::truncate(&mut status.history, desired.ignore_test_failures, keep_few);
-    if keep_few {
-        clear_failures(status);
-    }
-    let remediated = is_true(&status.conditions, condition_type::REMEDIATED);
-    let unreleased = is_false(&status.conditions, condition_type::RELEASED);
-    let newest = status.history.first().map(|newest| {
-        (
-            newest.action.clone(),
-            format!("{}/{}.v{}", newest.namespace, newest.name, newest.version),
-            versioned_chart(newest),
-        )
-    });
+    truncate(status, desired);
+    forget_remediation(status, desired, now);
+    let newest = status.history.first().map(Newest::of);
     let mut conditions = Conditions::edit(&mut status.conditions, desired.generation, now);
-    if let (true, Some((action, release, chart))) = (remediated || unreleased, newest) {
-        let (verb, why) = match action.as_deref() {
-            Some("install") => ("install", reason::INSTALL_SUCCEEDED),
-            _ => ("upgrade", reason::UPGRADE_SUCCEEDED),
-        };
-        let message = format!("Helm {verb} succeeded for release {release} with chart {chart}");
-        conditions.remove(condition_type::REMEDIATED);
-        conditions.set(condition_type::RELEASED, condition_status::TRUE, why, &message);
+    let released = conditions.get(condition_type::RELEASED).map(|released| released.reason.clone());
+    let good = match released.as_deref() {
+        Some(reason::INSTALL_FAILED) => Some(("install", reason::INSTALL_SUCCEEDED)),
+        Some(reason::UPGRADE_FAILED) => Some(("upgrade", reason::UPGRADE_SUCCEEDED)),
+        _ => None,
+    };
+    if let (Some((verb, why)), Some(newest)) = (good, newest) {
+        conditions.set(condition_type::RELEASED, condition_status::TRUE, why, &newest.succeeded(verb));
     }
     if !desired.tests {
         conditions.remove(condition_type::TEST_SUCCESS);
@@ -307,7 +358,8 @@ fn record_writes(status: &mut HelmReleaseStatus, outcome: &Outcome) {
     for write in &outcome.writes {
         let known = status.history.iter().any(|kept| kept.version == write.snapshot.version);
         // Revisions that this object never made stay out of its history.
-        if !write.is_target && !known {
+        let makes_revision = outcome.action != ReleaseAction::Unlock && outcome.action != ReleaseAction::Test;
+        if !known && !(write.is_target && makes_revision) {
             continue;
         }
         let mut snapshot = write.snapshot.clone();
@@ -341,7 +393,7 @@ fn count_failure(status: &mut HelmReleaseStatus, desired: &Desired, outcome: &Ou
     status.failures += 1;
     let counts = match outcome.action {
         ReleaseAction::Install | ReleaseAction::Upgrade => outcome.reached_storage(),
-        ReleaseAction::Test => !ignores_tests(status, desired),
+        ReleaseAction::Test => outcome.tests.is_some() && !ignores_tests(status, desired),
         _ => false,
     };
     if !counts {
@@ -366,143 +418,4 @@ fn clear_failures(status: &mut HelmReleaseStatus) {
     status.failures = 0;
     status.install_failures = 0;
     status.upgrade_failures = 0;
-}
-
-fn versioned_chart(snapshot: &Snapshot) -> String {
-    format!("{}@{}", snapshot.chart_name, snapshot.chart_version)
-}
-
-fn drift_message(desired: &Desired, objects: &[String]) -> String {
-    format!(
-        "Cluster state of release {} has drifted from the desired state:\n{}",
-        desired.full_name(),
-        objects.join("\n")
-    )
-}
-
-/// How an outcome is told: which condition it sets, with which reason and message.
-struct Report {
-    condition: Option<(&'static str, &'static str)>,
-    reason: &'static str,
-    message: String,
-    release: String,
-    chart: String,
-}
-
-impl Report {
-    fn of(desired: &Desired, outcome: &Outcome) -> Self {
-        let full = desired.full_name();
-        let release = outcome.revision.map_or_else(|| full.clone(), |revision| format!("{full}.v{revision}"));
-        let chart = outcome.chart.clone().unwrap_or_else(|| desired.versioned_chart());
-        let failure = outcome.failure.as_ref().map(|failure| failure.message.as_str());
-        let told = Told { full: &full, release: &release, chart: &chart, failure };
-        let (condition, reason, message) = match outcome.action {
-            ReleaseAction::Install => told.released("install", reason::INSTALL_SUCCEEDED, reason::INSTALL_FAILED),
-            ReleaseAction::Upgrade => told.released("upgrade", reason::UPGRADE_SUCCEEDED, reason::UPGRADE_FAILED),
-            ReleaseAction::Test => told.tested(outcome.tests.as_ref().map_or(0, std::collections::BTreeMap::len)),
-            ReleaseAction::Rollback(_) => {
-                told.remediated("rollback to previous release", reason::ROLLBACK_SUCCEEDED, reason::ROLLBACK_FAILED)
-            }
-            ReleaseAction::UninstallRemediation => told.remediated(
-                "uninstall remediation for release",
-                reason::UNINSTALL_SUCCEEDED,
-                reason::UNINSTALL_FAILED,
-            ),
-            ReleaseAction::Unlock => told.unlocked(),
-            ReleaseAction::CorrectDrift => told.corrected(&outcome.drift),
-        };
-        Self { condition, reason, message, release, chart }
-    }
-}
-
-/// The parts of a message.
-struct Told<'a> {
-    full: &'a str,
-    release: &'a str,
-    chart: &'a str,
-    failure: Option<&'a str>,
-}
-
-type Telling = (Option<(&'static str, &'static str)>, &'static str, String);
-
-impl Told<'_> {
-    fn released(&self, verb: &str, good: &'static str, bad: &'static str) -> Telling {
-        let Self { full, release, chart, failure } = self;
-        match failure {
-            None => (
-                Some((condition_type::RELEASED, condition_status::TRUE)),
-                good,
-                format!("Helm {verb} succeeded for release {release} with chart {chart}"),
-            ),
-            Some(failure) => (
-                Some((condition_type::RELEASED, condition_status::FALSE)),
-                bad,
-                format!("Helm {verb} failed for release {full} with chart {chart}: {failure}"),
-            ),
-        }
-    }
-
-    fn tested(&self, count: usize) -> Telling {
-        let Self { release, chart, failure, .. } = self;
-        match failure {
-            None => {
-                let hooks = match count {
-                    0 => "no test hooks".to_owned(),
-                    1 => "1 test hook completed successfully".to_owned(),
-                    _ => format!("{count} test hooks completed successfully"),
-                };
-                (
-                    Some((condition_type::TEST_SUCCESS, condition_status::TRUE)),
-                    reason::TEST_SUCCEEDED,
-                    format!("Helm test succeeded for release {release} with chart {chart}: {hooks}"),
-                )
-            }
-            Some(failure) => (
-                Some((condition_type::TEST_SUCCESS, condition_status::FALSE)),
-                reason::TEST_FAILED,
-                format!("Helm test failed for release {release} with chart {chart}: {failure}"),
-            ),
-        }
-    }
-
-    fn remediated(&self, what: &str, good: &'static str, bad: &'static str) -> Telling {
-        let Self { release, chart, failure, .. } = self;
-        match failure {
-            None => (
-                Some((condition_type::REMEDIATED, condition_status::TRUE)),
-                good,
-                format!("Helm {what} {release} with chart {chart} succeeded"),
-            ),
-            Some(failure) => (
-                Some((condition_type::REMEDIATED, condition_status::FALSE)),
-                bad,
-                format!("Helm {what} {release} with chart {chart} failed: {failure}"),
-            ),
-        }
-    }
-
-    fn unlocked(&self) -> Telling {
-        let Self { release, chart, failure, .. } = self;
-        let message = match failure {
-            None => format!("Unlocked Helm release {release} with chart {chart} in a pending state"),
-            Some(failure) => format!("Unlock of Helm release {release} with chart {chart} failed: {failure}"),
-        };
-        (Some((condition_type::RELEASED, condition_status::FALSE)), reason::PENDING_RELEASE, message)
-    }
-
-    fn corrected(&self, objects: &[String]) -> Telling {
-        let Self { full, failure, .. } = self;
-        match failure {
-            None => (
-                None,
-                reason::DRIFT_CORRECTED,
-                format!("Cluster state of release {full} has been corrected:\n{}", objects.join("\n")),
-            ),
-            Some(failure) => (
-                None,
-                reason::DRIFT_CORRECTION_FAILED,
-                format!("Failed to correct the cluster state of release {full}: {failure}"),
-            ),
-        }
-    }
 }

@@ -3,6 +3,7 @@
 //! **Invariant:** a budget counts only failures that reached Helm's storage, so an error before that never uses it up.
 
 use crate::api::HelmReleaseStatus;
+use crate::api::action::RemediationStrategy;
 use crate::api::defaults::Remediation;
 use crate::api::status::ReleaseActionName;
 
@@ -54,6 +55,11 @@ impl ActiveRemediation {
             Strategy::RetryOnFailure(_) => false,
             Strategy::RemediateOnFailure => self.policy.is_exhausted(self.failures),
         }
+    }
+
+    /// Whether a failed upgrade is answered with an uninstall, after which the budget of installs holds.
+    pub(super) fn uninstalls_after_upgrade(&self) -> bool {
+        self.action == "upgrade" && self.policy.strategy == RemediationStrategy::Uninstall
     }
 
     /// Whether the failure at hand is to be rolled back or uninstalled.

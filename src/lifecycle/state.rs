@@ -7,7 +7,7 @@ use crate::api::{HelmReleaseStatus, Snapshot};
 use crate::release::Status;
 
 use super::desired::{Desired, Strategy};
-use super::history::{has_been_tested, has_failed_test};
+use super::history::{has_been_tested, has_failed_test, is_digest_of};
 use super::observation::{DriftFacts, Observation, ReleaseFacts};
 use super::remediation::ActiveRemediation;
 
@@ -58,7 +58,10 @@ pub fn determine_state(desired: &Desired, observed: &Observation<'_>) -> Release
 }
 
 /// The newest snapshot, if it is of the newest revision and that is still what was recorded.
-fn managed_snapshot<'a>(status: &'a HelmReleaseStatus, latest: &ReleaseFacts) -> Result<&'a Snapshot, ReleaseState> {
+pub(super) fn managed_snapshot<'a>(
+    status: &'a HelmReleaseStatus,
+    latest: &ReleaseFacts,
+) -> Result<&'a Snapshot, ReleaseState> {
     let Some(snapshot) = status.history.first() else {
         return Err(if latest.status == Status::Uninstalled {
             ReleaseState::Absent("found uninstalled release in storage".to_owned())
@@ -69,7 +72,7 @@ fn managed_snapshot<'a>(status: &'a HelmReleaseStatus, latest: &ReleaseFacts) ->
     let same = snapshot.name == latest.name
         && snapshot.namespace == latest.namespace
         && snapshot.version == latest.revision
-        && snapshot.digest == latest.digest;
+        && is_digest_of(snapshot, &latest.digest);
     if same {
         return Ok(snapshot);
     }
@@ -130,9 +133,9 @@ fn request_difference(desired: &Desired, status: &HelmReleaseStatus, latest: &Re
     None
 }
 
-/// Whether failed tests count, for the kind of action that led to the release.
+/// Whether failed tests are ignored, by the settings of the action that led to the release; without one they are no failure of ours.
 fn ignores_test_failures(desired: &Desired, status: &HelmReleaseStatus) -> bool {
-    ActiveRemediation::of(desired, status).map_or(desired.ignore_test_failures, |active| match active.strategy {
+    ActiveRemediation::of(desired, status).is_none_or(|active| match active.strategy {
         Strategy::RetryOnFailure(_) => desired.ignore_test_failures,
         Strategy::RemediateOnFailure => active.policy.ignore_test_failures,
     })

@@ -12,6 +12,9 @@ use super::{Error, Hook, HookEvent, Info, Release, secret_name};
 use crate::chart::{Metadata, Values};
 use crate::goyaml;
 
+/// The version of the rules by which [`snapshot_digest`] works; not Flux's `v2`, so that Flux trusts the storage instead of our digest.
+pub const SNAPSHOT_API_VERSION: &str = "rhumb/v1";
+
 /// What of a release the snapshot digest covers: all that is stored, but for chart files and the runs of test hooks.
 #[derive(Serialize)]
 struct Observation<'a> {
