@@ -245,3 +245,64 @@ pub(super) fn manager() -> PatchParams {
 fn version(object: &impl kube::Resource) -> u128 {
     object.meta().resource_version.as_deref().and_then(|version| version.parse().ok()).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    //! The conditions are those that Flux's source-controller 1.9 leaves behind in the same cases.
+
+    use super::*;
+    use crate::api::HelmRepository;
+    use crate::api::conditions::{find, is_true};
+    use crate::api::helm_repository::HelmRepositoryStatus;
+
+    fn repository() -> HelmRepository {
+        let mut repository = HelmRepository::new("repo", crate::api::helm_repository::HelmRepositorySpec::default());
+        repository.metadata.generation = Some(2);
+        let token = [(REQUESTED_AT_ANNOTATION.to_owned(), "now".to_owned())];
+        repository.metadata.annotations = Some(token.into());
+        repository
+    }
+
+    fn missing(ending: FailedEnding) -> Failed {
+        let condition = condition_type::FETCH_FAILED;
+        Failed { reason: reason::FAILED, message: "404 Not Found".to_owned(), condition, ending }
+    }
+
+    fn stored() -> Done {
+        Done { reason: reason::SUCCEEDED, message: "stored artifact".to_owned(), news: None, has_artifact: true }
+    }
+
+    #[test]
+    fn failures_keep_the_generation_unobserved_until_they_stall() {
+        let mut status = HelmRepositoryStatus { observed_generation: Some(-1), ..HelmRepositoryStatus::default() };
+        let now = Timestamp::UNIX_EPOCH;
+        let event = conclude(&repository(), &mut status, &Err(missing(FailedEnding::Retry)), now).unwrap();
+        assert_eq!((event.event_type, event.reason), (EventType::Warning, "Failed"));
+        let types: Vec<_> = status.conditions.iter().map(|condition| condition.type_.as_str()).collect();
+        assert_eq!(types, ["FetchFailed", "Ready", "Reconciling"]);
+        assert_eq!(status.observed_generation, Some(-1));
+        assert_eq!(status.last_handled_reconcile_at.as_deref(), Some("now"));
+        // The same again tells nothing new, and changes nothing.
+        let before = status.clone();
+        assert!(conclude(&repository(), &mut status, &Err(missing(FailedEnding::Retry)), Timestamp::MAX).is_none());
+        assert_eq!(status, before);
+
+        conclude(&repository(), &mut status, &Err(missing(FailedEnding::Stalled)), now);
+        assert!(is_true(&status.conditions, "Stalled") && find(&status.conditions, "Reconciling").is_none());
+        assert_eq!(status.observed_generation, Some(2));
+    }
+
+    #[test]
+    fn success_clears_what_failed_and_tells_of_the_recovery_once() {
+        let mut status = HelmRepositoryStatus::default();
+        let now = Timestamp::UNIX_EPOCH;
+        conclude(&repository(), &mut status, &Err(missing(FailedEnding::Retry)), now);
+        let event = conclude(&repository(), &mut status, &Ok(stored()), now).unwrap();
+        assert_eq!((event.event_type, event.reason), (EventType::Normal, "Succeeded"));
+        let types: Vec<_> = status.conditions.iter().map(|condition| condition.type_.as_str()).collect();
+        assert_eq!(types, ["Ready", "ArtifactInStorage"]);
+        let before = status.clone();
+        assert!(conclude(&repository(), &mut status, &Ok(stored()), Timestamp::MAX).is_none());
+        assert_eq!(status, before);
+    }
+}
