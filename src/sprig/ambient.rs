@@ -8,6 +8,7 @@ pub trait Ambient {
     fn now(&self) -> i128;
 
     /// The name of the local time zone, such as `UTC`.
+    #[expect(clippy::unnecessary_literal_bound, reason = "hosts give a name of their own")]
     fn time_zone(&self) -> &str {
         "UTC"
     }

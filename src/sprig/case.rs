@@ -116,7 +116,7 @@ fn words(letters: &[char]) -> Vec<Word<'_>> {
         let length = match sort {
             Sort::Capital => capital_length(rest),
             Sort::Connector => run(rest, is_connector),
-            Sort::Punctuation => run(rest, |letter| is_punct(letter)),
+            Sort::Punctuation => run(rest, is_punct),
             Sort::Alphabet => run(rest, is_small),
             Sort::Number => run(rest, is_number),
             Sort::Other => run(rest, |letter| {

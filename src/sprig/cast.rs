@@ -27,26 +27,34 @@ pub(super) fn functions<H>() -> Vec<Function<H>> {
 pub(super) fn to_int64(value: &Value) -> i64 {
     match value {
         // Durations are a type of their own that cast does not know.
-        Value::Nil | Value::Int(IntType::Duration, _) => 0,
+        Value::Int(IntType::Duration, _)
+        | Value::Nil
+        | Value::Bytes(_)
+        | Value::List(_)
+        | Value::Map(_)
+        | Value::Object(_) => 0,
         Value::Bool(value) => i64::from(*value),
         Value::Int(_, number) => *number,
         Value::Uint(_, number) => *number as i64,
         Value::Float(number) => truncate(*number),
         Value::String(text) => parse_int(trim_zero_decimal(&text.to_str())).unwrap_or_default(),
-        Value::Bytes(_) | Value::List(_) | Value::Map(_) | Value::Object(_) => 0,
     }
 }
 
 /// `cast.ToFloat64`.
 pub(super) fn to_float64(value: &Value) -> f64 {
     match value {
-        Value::Nil | Value::Int(IntType::Duration, _) => 0.0,
+        Value::Int(IntType::Duration, _)
+        | Value::Nil
+        | Value::Bytes(_)
+        | Value::List(_)
+        | Value::Map(_)
+        | Value::Object(_) => 0.0,
         Value::Bool(value) => f64::from(u8::from(*value)),
         Value::Int(_, number) => *number as f64,
         Value::Uint(_, number) => *number as f64,
         Value::Float(number) => *number,
         Value::String(text) => parse_float(&text.to_str()).unwrap_or_default(),
-        Value::Bytes(_) | Value::List(_) | Value::Map(_) | Value::Object(_) => 0.0,
     }
 }
 

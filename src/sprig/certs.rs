@@ -3,7 +3,7 @@
 //! Counterpart: the certificates in `crypto.go` of sprig 3.3.0: RSA keys of 2048 bits, random serial numbers of 128 bits, valid from
 //! now, for servers and clients. Unlike Go, certificates that are no authority carry a subject key identifier, too.
 //!
-//! **Invariant:** key material never enters an error. Keys are made by aws-lc with its own generator; serial numbers and times come
+//! **Invariant:** key material never enters an error or the output of `Debug`. Keys are made by aws-lc with its own generator; serial numbers and times come
 //! from [`Ambient`].
 
 use std::any::Any;
@@ -39,21 +39,21 @@ pub(super) fn functions<H: Ambient>() -> Vec<Function<H>> {
         Function::hosted("genPrivateKey", Signature::fixed(STRING), generate_key),
         Function::pure("buildCustomCert", Signature::fixed(STRING2), build_custom),
         Function::hosted("genCA", Signature::fixed(&[NAME, DAYS]), |call, args| {
-            Request::authority(args).self_signed(call, new_key()?)
+            Request::authority(args).self_signed(call, &new_key()?)
         }),
         Function::hosted("genCAWithKey", Signature::fixed(&[NAME, DAYS, Type::String]), |call, args| {
-            Request::authority(args).self_signed(call, given_key(args, 2)?)
+            Request::authority(args).self_signed(call, &given_key(args, 2)?)
         }),
         Function::hosted("genSelfSignedCert", Signature::fixed(&[NAME, IPS, DNS, DAYS]), |call, args| {
             let key = new_key()?;
-            Request::server(args)?.self_signed(call, key)
+            Request::server(args)?.self_signed(call, &key)
         }),
         Function::hosted(
             "genSelfSignedCertWithKey",
             Signature::fixed(&[NAME, IPS, DNS, DAYS, Type::String]),
             |call, args| {
                 let key = given_key(args, 4)?;
-                Request::server(args)?.self_signed(call, key)
+                Request::server(args)?.self_signed(call, &key)
             },
         ),
         Function::hosted("genSignedCert", Signature::fixed(&[NAME, IPS, DNS, DAYS, CA]), |call, args| {
@@ -201,9 +201,9 @@ impl Request {
         params
     }
 
-    fn self_signed<H: Ambient>(self, call: &Call<'_, H>, key: PrivateKey) -> CallResult {
+    fn self_signed<H: Ambient>(self, call: &Call<'_, H>, key: &PrivateKey) -> CallResult {
         let params = self.params(call);
-        answer(params.self_signed(&key.pair), &key)
+        answer(params.self_signed(&key.pair), key)
     }
 }
 

@@ -16,14 +16,15 @@ const Q_BITS: u64 = 256;
 
 /// A new key as PEM.
 pub(super) fn generate(ambient: &impl Ambient) -> String {
-    let (p, q) = primes(ambient);
+    let (modulus, order) = primes(ambient);
     let one = BigUint::from(1_u8);
-    let cofactor = (&p - &one) / &q;
-    let g = (2_u32..).map(|base| BigUint::from(base).modpow(&cofactor, &p)).find(|g| *g != one).unwrap_or_default();
-    let x = random(ambient, Q_BITS) % (&q - &one) + &one;
-    let y = g.modpow(&x, &p);
+    let cofactor = (&modulus - &one) / &order;
+    let powers = (2_u32..).map(|base| BigUint::from(base).modpow(&cofactor, &modulus));
+    let generator = powers.skip_while(|power| *power == one).take(1).sum::<BigUint>();
+    let secret = random(ambient, Q_BITS) % (&order - &one) + &one;
+    let public = generator.modpow(&secret, &modulus);
     let mut fields = der(INTEGER, &[0]);
-    for number in [&p, &q, &g, &y, &x] {
+    for number in [&modulus, &order, &generator, &public, &secret] {
         let signed = num_bigint::BigInt::from_biguint(Sign::Plus, number.clone());
         fields.extend(der(INTEGER, &signed.to_signed_bytes_be()));
     }

@@ -5,6 +5,8 @@
 //!
 //! **Invariant:** decoding ignores line ends and reports the byte at which Go gives up.
 
+use std::fmt::Write as _;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha1::{Digest as _, Sha1};
@@ -32,7 +34,10 @@ pub(super) fn functions<H>() -> Vec<Function<H>> {
 }
 
 fn hexadecimal(digest: &[u8]) -> String {
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    digest.iter().fold(String::with_capacity(2 * digest.len()), |mut out, byte| {
+        let _ = write!(out, "{byte:02x}");
+        out
+    })
 }
 
 fn adler32(data: &[u8]) -> u32 {

@@ -68,6 +68,7 @@ pub(super) enum Element {
 
 /// How an offset from UTC is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a part that is written or not")]
 pub(super) struct Offset {
     /// `Z` instead of a zero offset.
     pub(super) zulu: bool,

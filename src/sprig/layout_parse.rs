@@ -4,6 +4,8 @@
 //!
 //! **Invariant:** a time that is read has a day that its month has, and a clock that a day has.
 
+use std::fmt::Write as _;
+
 use super::layout::{Element, MONTHS, Offset, Pad, WEEKDAYS, cut};
 use super::time::{Civil, Time, Zone, days_in, is_leap};
 
@@ -378,7 +380,9 @@ fn quote(text: &str) -> String {
                 out.push(char::from(byte));
             }
             b' '..=b'\x7f' => out.push(char::from(byte)),
-            _ => out.push_str(&format!("\\x{byte:02x}")),
+            _ => {
+                let _ = write!(out, "\\x{byte:02x}");
+            }
         }
     }
     out.push('"');

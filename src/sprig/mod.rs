@@ -4,7 +4,8 @@
 //! with Go's own texts. Left out are `env` and `expandenv`, which Helm removes. Where Go is random without need (the order of `keys`
 //! and `values`), everything here is in order.
 //!
-//! **Invariant:** no function reaches the clock, randomness or the network but through [`Ambient`].
+//! **Invariant:** no function reaches the clock, randomness or the network but through [`Ambient`], except for RSA, ECDSA and Ed25519
+//! keys, which aws-lc makes with a generator of its own.
 
 mod ambient;
 mod args;

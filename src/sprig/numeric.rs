@@ -116,6 +116,7 @@ fn decimals_from_first(args: &[Value], step: impl Fn(&Decimal, &Decimal) -> Resu
 }
 
 /// Rounds to places after the point; the last digit goes up where what follows is at least the third argument (a half by default).
+#[expect(clippy::unnecessary_wraps, reason = "the shape of a function's answer")]
 fn round(args: &[Value]) -> CallResult {
     let threshold = match args.get(2) {
         Some(Value::Float(threshold)) => *threshold,

@@ -94,13 +94,11 @@ fn decrypt(args: &[Value]) -> CallResult {
     };
     // The padding is cut off unchecked, as in sprig.
     let Some(padding) = plain.last() else { return fail("runtime error: index out of range [-1]") };
-    match plain.len().checked_sub(usize::from(*padding)) {
-        Some(length) => string(plain.get(..length).unwrap_or_default()),
-        None => {
-            let end = plain.len() as i64 - i64::from(*padding);
-            fail(format!("runtime error: slice bounds out of range [:{end}]"))
-        }
-    }
+    let Some(length) = plain.len().checked_sub(usize::from(*padding)) else {
+        let end = plain.len() as i64 - i64::from(*padding);
+        return fail(format!("runtime error: slice bounds out of range [:{end}]"));
+    };
+    string(plain.get(..length).unwrap_or_default())
 }
 
 /// The templates of a type of password: one letter stands for a class of letters.

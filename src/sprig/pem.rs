@@ -36,8 +36,7 @@ pub(super) fn encode(label: &str, bytes: &[u8]) -> String {
         out.push_str(&String::from_utf8_lossy(line));
         out.push('\n');
     }
-    out.push_str(&format!("-----END {label}-----\n"));
-    out
+    out + &format!("-----END {label}-----\n")
 }
 
 /// The tags of DER values that occur in keys.

@@ -17,18 +17,12 @@ use crate::value::{CallResult, Signature, Type, Value};
 pub(super) fn functions<H: Ambient>() -> Vec<Function<H>> {
     let count = Signature::fixed(INT);
     vec![
-        Function::hosted("randAlphaNum", count, |call, args| {
-            letters(call, int(args, 0), |letter| letter.is_ascii_alphanumeric())
-        }),
-        Function::hosted("randAlpha", count, |call, args| {
-            letters(call, int(args, 0), |letter| letter.is_ascii_alphabetic())
-        }),
+        Function::hosted("randAlphaNum", count, |call, args| letters(call, int(args, 0), u8::is_ascii_alphanumeric)),
+        Function::hosted("randAlpha", count, |call, args| letters(call, int(args, 0), u8::is_ascii_alphabetic)),
         Function::hosted("randAscii", count, |call, args| {
             letters(call, int(args, 0), |letter| matches!(letter, b' '..=b'~'))
         }),
-        Function::hosted("randNumeric", count, |call, args| {
-            letters(call, int(args, 0), |letter| letter.is_ascii_digit())
-        }),
+        Function::hosted("randNumeric", count, |call, args| letters(call, int(args, 0), u8::is_ascii_digit)),
         Function::hosted("randBytes", count, |call, args| {
             let Ok(count) = usize::try_from(int(args, 0)) else {
                 return fail("runtime error: makeslice: len out of range");

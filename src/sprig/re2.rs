@@ -81,23 +81,17 @@ impl<'a> Parser<'a> {
                     self.check_repeat(start, operand, repeat)?;
                     last_repeat = Some(start);
                 }
-                '{' => match counts(start) {
-                    Some((least, most, rest)) => {
-                        self.rest = rest;
-                        let written = before(start, rest);
-                        if least > MAX_REPEAT || most.is_some_and(|most| most > MAX_REPEAT || most < least) {
-                            return error("invalid repeat count", written);
-                        }
-                        self.out.push_str(written);
+                '{' => {
+                    if let Some(bounds) = counts(start) {
+                        self.counted(start, bounds)?;
                         self.check_repeat(start, operand, repeat)?;
                         last_repeat = Some(start);
-                    }
-                    None => {
+                    } else {
                         self.literal('{');
                         self.skip(1);
                         operand = true;
                     }
-                },
+                }
                 _ => {
                     self.atom(letter)?;
                     operand = true;
@@ -105,6 +99,17 @@ impl<'a> Parser<'a> {
             }
         }
         if depth > 0 { error("missing closing )", pattern) } else { Ok(()) }
+    }
+
+    /// Takes `{n}`, `{n,}` or `{n,m}`.
+    fn counted(&mut self, start: &'a str, (least, most, rest): (i64, Option<i64>, &'a str)) -> Parsed<()> {
+        let written = before(start, rest);
+        if least > MAX_REPEAT || most.is_some_and(|most| most > MAX_REPEAT || most < least) {
+            return error("invalid repeat count", written);
+        }
+        self.out.push_str(written);
+        self.rest = rest;
+        Ok(())
     }
 
     fn skip(&mut self, length: usize) {

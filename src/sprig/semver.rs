@@ -27,6 +27,7 @@ pub(super) fn functions<H>() -> Vec<Function<H>> {
     ]
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err wants")]
 fn failure(error: Error) -> CallError {
     CallError::new(error.to_string())
 }

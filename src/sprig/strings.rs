@@ -138,7 +138,7 @@ fn join_present(values: &[Value], show: impl Fn(&Value) -> Vec<u8>) -> CallResul
 
 fn indent(spaces: i64, text: &[u8]) -> Result<Vec<u8>, CallError> {
     let padding = repeat(b" ", spaces)?;
-    let lines = text.iter().filter(|byte| **byte == b'\n').count() + 1;
+    let lines = text.split(|byte| *byte == b'\n').count();
     if padding.len().checked_mul(lines).is_none_or(|length| length > MAX_BYTES) {
         return args::too_long();
     }
@@ -226,6 +226,7 @@ fn to_strings(value: &Value) -> Vec<Vec<u8>> {
     }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "the shape of a function's answer")]
 fn sort_alpha(args: &[Value]) -> CallResult {
     let value = args::value(args, 0);
     let mut texts = if matches!(value, Value::Nil) { vec![b"<nil>".to_vec()] } else { to_strings(value) };
