@@ -153,7 +153,7 @@ impl Cluster {
             }
         }
         let prepared: Vec<&Prepared> = prepared.iter().collect();
-        let options = ApplyOptions { server_side: true, force: true, ..options.clone() };
+        let options = ApplyOptions { force: true, replace: false, take_over: Vec::new(), ..options.clone() };
         self.apply_prepared(&prepared, &[], &options).await
     }
 }
