@@ -152,7 +152,7 @@ async fn requests_of_the_operators_user_are_counted() -> Result<()> {
     });
     apply(&operator, &service).await?;
     apply(&admin, &service).await?;
-    let requests = audit.requests(|touched| touched == namespace)?;
+    let requests = audit.requests_with(1, "services", |touched| touched == namespace).await?;
     assert_eq!(requests.to_string(), "get services 1, patch services 1");
     assert_eq!((requests.writes(), requests.reads()), (1, 1));
     Ok(())

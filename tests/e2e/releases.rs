@@ -101,7 +101,7 @@ async fn deleting_the_release_uninstalls_it() -> Result<()> {
     scene.releases().delete("web", &DeleteParams::default()).await?;
     wait_gone(&scene.releases(), "web", SOON).await.with_context(|| scene.operator_log())?;
     assert!(scene.services().get_opt("web-hello").await?.is_none());
-    let left = scene.helm.json(&["list", "--all", "-n", &scene.namespace])?;
+    let left = scene.helm.json(&["list", "-n", &scene.namespace])?;
     assert_eq!(left, json!([]));
     Ok(())
 }
@@ -137,8 +137,7 @@ async fn requested_reconcile_without_work_writes_its_token_only() -> Result<()> 
     // Two of them, so that a late write of the first one would be seen.
     scene.reconcile("web", "second").await?;
     scene.reconcile("web", "third").await?;
-    let requests = audit.requests(|touched| touched == scene.namespace)?;
-    assert_eq!(requests.of("patch", "helmreleases/status"), 2, "{requests}");
+    let requests = audit.requests_with(2, "helmreleases/status", |touched| touched == scene.namespace).await?;
     assert_eq!((requests.writes(), requests.reads()), (2, 0), "{requests}");
     assert_eq!(scene.repository.requests("hello-1.0.0.tgz"), downloads);
     Ok(())

@@ -7,8 +7,9 @@ use std::fmt;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use serde_json::Value;
 
 /// The audit policy: who asked for what, only of `user`, once for each request that ended.
@@ -26,12 +27,16 @@ pub(crate) fn policy(user: &str) -> String {
 pub(crate) struct AuditLog {
     path: PathBuf,
     from: u64,
+    /// Requests are logged some time after they were answered, so older ones may follow the mark.
+    since: String,
 }
 
 impl AuditLog {
     /// Counts from here on.
     pub(crate) fn mark(path: &Path) -> Self {
-        Self { path: path.to_owned(), from: std::fs::metadata(path).map_or(0, |log| log.len()) }
+        let from = std::fs::metadata(path).map_or(0, |log| log.len());
+        // As the server writes it: in microseconds.
+        Self { path: path.to_owned(), from, since: format!("{:.6}", jiff::Timestamp::now()) }
     }
 
     /// The requests since the mark that touch a namespace for which `wanted` holds; cluster-wide requests have the empty one.
@@ -45,7 +50,8 @@ impl AuditLog {
                 continue;
             };
             let text = |pointer: &str| event.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
-            if wanted(text("/objectRef/namespace")) {
+            let is_new = text("/requestReceivedTimestamp") >= self.since.as_str();
+            if is_new && wanted(text("/objectRef/namespace")) {
                 let sub = text("/objectRef/subresource");
                 let slash = if sub.is_empty() { "" } else { "/" };
                 let resource = format!("{}{slash}{sub}", text("/objectRef/resource"));
@@ -53,6 +59,26 @@ impl AuditLog {
             }
         }
         Ok(requests)
+    }
+}
+
+impl AuditLog {
+    /// As [`Self::requests`], once so many patches of a resource are in the log: a request is logged only after it was answered.
+    pub(crate) async fn requests_with(
+        &self,
+        patches: usize,
+        resource: &str,
+        wanted: impl Fn(&str) -> bool,
+    ) -> Result<Requests> {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        loop {
+            let requests = self.requests(&wanted)?;
+            if requests.of("patch", resource) >= patches {
+                return Ok(requests);
+            }
+            ensure!(Instant::now() < deadline, "not {patches} patches of {resource}, but: {requests}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 }
 
