@@ -146,14 +146,11 @@ impl Cluster {
         };
         let request = path(&object.kind, reference.namespace.as_deref()).delete(&reference.name, &params);
         match self.send(Operation::Delete, reference, request).await {
-            // The server answers with the object while something holds it, and with a status once it is gone.
-            Ok(answer) if answer.body.get("kind").and_then(Value::as_str) == Some("Status") => {
+            // The answer is not stored: the watch may have told already that the object is gone.
+            Ok(answer) if is_held(&answer.body) => Ok(Deletion::Pending { stored: was_stored }),
+            Ok(_) => {
                 self.watches().store().deleted(release, reference);
                 Ok(Deletion::Gone)
-            }
-            Ok(answer) => {
-                self.watches().store().written(answer.body);
-                Ok(Deletion::Pending { stored: was_stored })
             }
             Err(failure) if failure.code == 404 => {
                 self.watches().store().deleted(release, reference);
@@ -211,9 +208,40 @@ impl Cluster {
     }
 }
 
+/// Whether the answer to a deletion tells of an object that is still there: marked, and held by a finalizer or its grace period. Otherwise
+/// the answer is a status or, for kinds such as Service, the object as it was.
+fn is_held(answer: &Value) -> bool {
+    let metadata = answer.get("metadata");
+    let field = |name: &str| metadata.and_then(|metadata| metadata.get(name));
+    let has_finalizers = field("finalizers").and_then(Value::as_array).is_some_and(|finalizers| !finalizers.is_empty());
+    let has_grace = field("deletionGracePeriodSeconds").and_then(Value::as_i64).is_some_and(|seconds| seconds > 0);
+    field("deletionTimestamp").is_some() && (has_finalizers || has_grace)
+}
+
 fn is_kept(object: &Value) -> bool {
     object
         .pointer(RESOURCE_POLICY)
         .and_then(Value::as_str)
         .is_some_and(|policy| policy.trim().eq_ignore_ascii_case("keep"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    // Answers of a Kubernetes 1.36.3 API server.
+    #[test]
+    fn an_answer_tells_whether_the_object_is_still_there() {
+        assert!(!is_held(&json!({"kind": "Status", "status": "Success"})));
+        assert!(!is_held(&json!({"kind": "Service", "metadata": {"name": "web", "resourceVersion": "7"}})));
+        let deleted = "2026-01-01T00:00:00Z";
+        let gone = json!({"metadata": {"deletionTimestamp": deleted, "deletionGracePeriodSeconds": 0}});
+        assert!(!is_held(&gone));
+        let pod = json!({"metadata": {"deletionTimestamp": deleted, "deletionGracePeriodSeconds": 30}});
+        assert!(is_held(&pod));
+        let waiting = json!({"metadata": {"deletionTimestamp": deleted, "finalizers": ["foregroundDeletion"]}});
+        assert!(is_held(&waiting));
+    }
 }
