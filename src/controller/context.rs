@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::backoff::Backoff;
 use super::config::Config;
 use super::events::Events;
+use super::observe::ForeignActions;
 use super::requeue::Patience;
 use super::sources::{SourceStores, Sources};
 use super::status::Written;
@@ -43,6 +44,7 @@ pub(super) struct Context {
     pub(super) events: Events,
     pub(super) metrics: Arc<Metrics>,
     pub(super) backoff: Backoff,
+    pub(super) foreign_actions: ForeignActions,
     pub(super) patience: Patience,
     pub(super) slots: Slots,
     pub(super) stop: CancellationToken,

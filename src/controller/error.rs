@@ -22,6 +22,14 @@ pub enum Error {
     /// A field of the spec is wrong in a way that the schema cannot express.
     #[error(transparent)]
     Spec(#[from] api::Error),
+    /// A field that this version cannot honour, where going on without would do the wrong thing.
+    #[error("{field} is not supported by this version: {why}")]
+    Unsupported {
+        /// The field.
+        field: &'static str,
+        /// What would go wrong.
+        why: &'static str,
+    },
     /// A range where only an exact version will do.
     #[error("{field}: {version:?} is not an exact version: {why}")]
     UnpinnedVersion {
@@ -111,7 +119,7 @@ impl Error {
     /// The reason in the Ready condition, events and metrics.
     pub(super) fn reason(&self) -> &'static str {
         match self {
-            Self::Spec(_) | Self::IgnoreRule(_) => reason::INVALID_SPEC,
+            Self::Spec(_) | Self::IgnoreRule(_) | Self::Unsupported { .. } => reason::INVALID_SPEC,
             Self::UnpinnedVersion { .. } => reason::INVALID_CHART_REFERENCE,
             Self::AccessDenied { .. } => reason::ACCESS_DENIED,
             Self::SourceNotReady(_) | Self::SourcePending(_) => reason::SOURCE_NOT_READY,
@@ -128,9 +136,11 @@ impl Error {
     /// What the error means for the next try.
     pub(super) fn class(&self) -> Class {
         match self {
-            Self::Spec(_) | Self::IgnoreRule(_) | Self::UnpinnedVersion { .. } | Self::AccessDenied { .. } => {
-                Class::Terminal
-            }
+            Self::Spec(_)
+            | Self::IgnoreRule(_)
+            | Self::Unsupported { .. }
+            | Self::UnpinnedVersion { .. }
+            | Self::AccessDenied { .. } => Class::Terminal,
             Self::SourceNotReady(_) | Self::SourcePending(_) | Self::DependencyNotReady { .. } => Class::Waiting,
             Self::Artifact { .. }
             | Self::ChartMutate(_)

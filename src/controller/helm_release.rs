@@ -13,7 +13,7 @@ use super::context::{Context, identity};
 use super::error::Class;
 use super::prerequisites::{Inputs, gather};
 use super::requeue::Ending;
-use super::{Error, finalize, observe, target};
+use super::{Error, finalize, observe, prerequisites, target};
 use crate::action::Slot;
 use crate::api::HelmRelease;
 use crate::lifecycle::{self, Decision, Event, EventType, Outcome, ReleaseAction, Strategy, Turn};
@@ -45,6 +45,9 @@ async fn run(release: &Arc<HelmRelease>, slot: &Slot, ctx: &Context) -> Result<(
     if release.spec.suspend {
         return Ok((Ending::Left, release));
     }
+    if is_new(&release) {
+        ctx.publish(&release, &prerequisites::warnings(&release));
+    }
     let mut draft = Draft { status: release.status.clone().unwrap_or_default(), release };
     let ending = match gather(&Arc::clone(&draft.release), &mut draft.status, slot, ctx).await {
         Ok(inputs) => Box::pin(pursue(&mut draft, inputs, slot, ctx)).await?,
@@ -59,6 +62,17 @@ async fn run(release: &Arc<HelmRelease>, slot: &Slot, ctx: &Context) -> Result<(
     lifecycle::handle_tokens(&mut draft.status, &release);
     draft.write(ctx).await?;
     Ok((ending, draft.release))
+}
+
+/// Whether this generation has not been looked at before.
+fn is_new(release: &HelmRelease) -> bool {
+    let status = release.status.as_ref();
+    let seen = |generation: Option<i64>| generation == release.metadata.generation;
+    !status.is_some_and(|status| {
+        seen(status.observed_generation)
+            || seen(status.last_attempted_generation)
+            || status.conditions.iter().any(|condition| seen(condition.observed_generation))
+    })
 }
 
 /// Notes why a reconcile cannot get as far as a decision.
@@ -91,7 +105,7 @@ async fn pursue(draft: &mut Draft, inputs: Inputs, slot: &Slot, ctx: &Context) -
     let mut turn = Turn::default();
     let mut corrected = false;
     loop {
-        let seen = match observe::observe(&draft.release, &inputs, &draft.status, corrected).await {
+        let seen = match observe::observe(&draft.release, &inputs, &draft.status, corrected, ctx).await {
             Ok(seen) => seen,
             Err(error) => return Ok(refuse(draft, &error, ctx)),
         };
@@ -120,6 +134,7 @@ fn ending_of(decision: &Decision) -> Ending {
         Decision::Act(_) | Decision::Done | Decision::Rest | Decision::ReportDrift(_) => Ending::Settled,
         Decision::Retry => Ending::Retry,
         Decision::RetryAfter(interval) => Ending::RetryAfter(*interval),
+        Decision::Await(left) => Ending::Await(*left),
         Decision::Stall { .. } => Ending::Stalled,
         Decision::Refuse(_) => Ending::Failed,
     }

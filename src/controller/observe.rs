@@ -4,20 +4,45 @@
 //!
 //! **Invariant:** only looks; drift that cannot be confirmed is not reported.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 use super::Error;
+use super::context::Context;
 use super::prerequisites::Inputs;
 use crate::action::{Settings, manifest_objects};
+use crate::api::conditions::{condition_status, condition_type, find, reason};
 use crate::api::helm_release::DriftMode;
 use crate::api::{HelmRelease, HelmReleaseStatus};
 use crate::chart::config_digest;
 use crate::diff::{IgnoreRule, IgnoreRules, ObjectDrift, Selector};
 use crate::lifecycle::{DriftFacts, Observation, ReleaseFacts, ReleaseState, determine_state};
 use crate::release::{Release, snapshot_digest};
-use crate::storage::Stored;
+use crate::storage::{StorageKey, Stored};
+
+/// Since when actions of others are seen under way.
+#[derive(Debug, Default)]
+pub(super) struct ForeignActions(Mutex<HashMap<StorageKey, (i64, Instant)>>);
+
+impl ForeignActions {
+    /// For how long an action that is making this revision has been seen.
+    fn seen(&self, key: StorageKey, revision: i64) -> Duration {
+        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let entry = seen.entry(key).or_insert_with(|| (revision, Instant::now()));
+        if entry.0 != revision {
+            *entry = (revision, Instant::now());
+        }
+        entry.1.elapsed()
+    }
+
+    /// No action of others is under way.
+    fn over(&self, key: &StorageKey) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+    }
+}
 
 /// What was seen of a release.
 pub(super) struct Seen {
@@ -25,6 +50,7 @@ pub(super) struct Seen {
     pub(super) newest: Option<Arc<Stored>>,
     latest: Option<ReleaseFacts>,
     revisions: Vec<(i64, String)>,
+    foreign_action: Option<Duration>,
     /// Whether live objects were compared with the manifest.
     pub(super) drift_checked: bool,
     /// The manifest's objects, if they were compared.
@@ -41,7 +67,13 @@ impl Seen {
             (true, true) => DriftFacts::None,
             (true, false) => DriftFacts::Found(self.drifted.iter().map(ToString::to_string).collect()),
         };
-        Observation { latest: self.latest.clone(), drift, status, revisions: self.revisions.clone() }
+        Observation {
+            latest: self.latest.clone(),
+            drift,
+            status,
+            foreign_action: self.foreign_action,
+            revisions: self.revisions.clone(),
+        }
     }
 }
 
@@ -52,6 +84,7 @@ pub(super) async fn observe(
     inputs: &Inputs,
     status: &HelmReleaseStatus,
     corrected: bool,
+    ctx: &Context,
 ) -> Result<Seen, Error> {
     let bench = &inputs.bench;
     let newest = bench.storage.newest(&bench.key).await?;
@@ -59,16 +92,34 @@ pub(super) async fn observe(
     let mut seen = Seen {
         newest,
         latest,
+        foreign_action: None,
         revisions: revisions(status, inputs).await?,
         drift_checked: corrected,
         objects: Vec::new(),
         drifted: Vec::new(),
     };
+    seen.foreign_action = foreign_action(&seen, status, inputs, ctx);
     let in_sync = matches!(determine_state(&inputs.desired, &seen.observation(status)), ReleaseState::InSync(_));
     if in_sync && !corrected && inputs.desired.drift != DriftMode::Disabled {
         look_for_drift(release, inputs, &mut seen).await?;
     }
     Ok(seen)
+}
+
+/// For how long somebody else's action has been seen under way. A pending record is ours if the status says that we were at work when it
+/// was left behind: that is written before any record.
+fn foreign_action(seen: &Seen, status: &HelmReleaseStatus, inputs: &Inputs, ctx: &Context) -> Option<Duration> {
+    let pending = seen.latest.as_ref().filter(|latest| latest.status.is_pending());
+    let ours = find(&status.conditions, condition_type::READY)
+        .is_some_and(|ready| ready.status == condition_status::UNKNOWN && ready.reason == reason::PROGRESSING);
+    let key = inputs.bench.key.clone();
+    match pending {
+        Some(latest) if !ours => Some(ctx.foreign_actions.seen(key, latest.revision)),
+        _ => {
+            ctx.foreign_actions.over(&key);
+            None
+        }
+    }
 }
 
 async fn look_for_drift(release: &HelmRelease, inputs: &Inputs, seen: &mut Seen) -> Result<(), Error> {

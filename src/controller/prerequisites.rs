@@ -9,10 +9,11 @@ use super::context::{Context, identity};
 use super::{Error, chart, dependencies, values};
 use crate::action::Slot;
 use crate::action::Workbench;
+use crate::api::conditions::reason;
 use crate::api::{HelmRelease, HelmReleaseStatus};
 use crate::chart::{Values, config_digest, digest_of};
 use crate::cluster::{Impersonation, Origin, ReleaseKey};
-use crate::lifecycle::{Desired, InputDigests};
+use crate::lifecycle::{Desired, Event, EventType, InputDigests};
 use crate::storage::StorageKey;
 
 /// Everything that decisions and actions rest on.
@@ -30,6 +31,7 @@ pub(super) async fn gather(
     slot: &Slot,
     ctx: &Context,
 ) -> Result<Inputs, Error> {
+    check_supported(release)?;
     move_helm_chart(release, status, ctx).await?;
     let found = find_chart(release, ctx).await;
     dependencies::check(release, ctx)?;
@@ -45,9 +47,35 @@ pub(super) async fn gather(
         common_metadata: release.spec.common_metadata.as_ref().map(digest_of).unwrap_or_default(),
     };
     let desired = Desired::of(release, chart.facts.clone(), digests, ctx.config.default_drift_mode);
-    let bench =
+    let mut bench =
         workbench(release, &desired.release_name, &desired.release_namespace, &desired.storage_namespace, slot, ctx);
+    bench.oci_digest.clone_from(&desired.chart.oci_digest);
     Ok(Inputs { desired, chart, values: Arc::new(values), bench })
+}
+
+/// Refuses fields that cannot be honoured yet and must not be ignored.
+fn check_supported(release: &HelmRelease) -> Result<(), Error> {
+    if release.spec.kube_config.is_some() {
+        let why = "the release would go to this cluster instead of the one that is meant";
+        return Err(Error::Unsupported { field: "spec.kubeConfig", why });
+    }
+    if release.spec.depends_on.iter().any(|dependency| dependency.ready_expr.is_some()) {
+        let why = "the dependency would be judged by its Ready condition instead";
+        return Err(Error::Unsupported { field: "spec.dependsOn[].readyExpr", why });
+    }
+    Ok(())
+}
+
+/// Oddities of the spec that are accepted and should be known.
+pub(super) fn warnings(release: &HelmRelease) -> Vec<Event> {
+    let mut warnings = release.warnings();
+    if !release.spec.health_check_exprs.is_empty() {
+        warnings.push(
+            "spec.healthCheckExprs has no effect in this version: objects are judged by the built-in rules".to_owned(),
+        );
+    }
+    let event = |message| Event { event_type: EventType::Warning, reason: reason::SPEC_WARNING, message };
+    warnings.into_iter().map(event).collect()
 }
 
 /// Notes where the release's HelmChart is; one that it no longer wants is deleted.

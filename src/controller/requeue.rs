@@ -50,6 +50,8 @@ pub(super) enum Ending {
     Patient,
     /// To be tried again after this time.
     RetryAfter(Duration),
+    /// To be looked at again after just this time.
+    Await(Duration),
     /// To be tried again with back-off; nothing failed that is not told already.
     Retry,
     /// Failed, to be tried again with back-off.
@@ -62,7 +64,13 @@ impl Ending {
         let (namespace, name) = super::context::identity(release);
         match self {
             Self::Retry | Self::Failed => return Action::requeue(ctx.backoff.failed(namespace, name)),
-            Self::Settled | Self::Stalled | Self::Left | Self::Waiting | Self::Patient | Self::RetryAfter(_) => {
+            Self::Settled
+            | Self::Stalled
+            | Self::Left
+            | Self::Waiting
+            | Self::Patient
+            | Self::RetryAfter(_)
+            | Self::Await(_) => {
                 ctx.backoff.reset(namespace, name);
             }
         }
@@ -70,6 +78,7 @@ impl Ending {
             Self::Settled => Action::requeue(ctx.jittered(release.interval().as_std())),
             Self::Waiting => Action::requeue(ctx.jittered(ctx.config.requeue_dependency)),
             Self::Patient => Action::requeue(PATIENCE),
+            Self::Await(left) => Action::requeue(left),
             Self::RetryAfter(interval) => Action::requeue(ctx.jittered(interval)),
             Self::Stalled | Self::Left | Self::Retry | Self::Failed => Action::await_change(),
         }
@@ -78,7 +87,9 @@ impl Ending {
     /// What metrics say of it.
     pub(super) fn result(self) -> ReconcileResult {
         match self {
-            Self::Settled | Self::Waiting | Self::Patient | Self::RetryAfter(_) => ReconcileResult::RequeueAfter,
+            Self::Settled | Self::Waiting | Self::Patient | Self::RetryAfter(_) | Self::Await(_) => {
+                ReconcileResult::RequeueAfter
+            }
             Self::Left => ReconcileResult::Success,
             Self::Stalled => ReconcileResult::TerminalError,
             Self::Retry => ReconcileResult::Requeue,

@@ -21,6 +21,7 @@ use super::config::Config;
 use super::context::{Context, identity};
 use super::events::Events;
 use super::lease::Election;
+use super::observe::ForeignActions;
 use super::requeue::Patience;
 use super::sources::{self, Changed, Dependencies};
 use super::status::Written;
@@ -114,6 +115,7 @@ async fn lead(config: Config, cluster: Cluster, metrics: Arc<Metrics>, stop: Can
         releases: releases.clone(),
         written: Written::default(),
         patience: Patience::default(),
+        foreign_actions: ForeignActions::default(),
         events,
         metrics: Arc::clone(&metrics),
         stop: stop.clone(),

@@ -15,6 +15,10 @@ use super::observation::Observation;
 use super::remediation::ActiveRemediation;
 use super::state::{ReleaseState, determine_state};
 
+/// How long an action of the helm program, or of another operator, may be under way before its record is taken for one that was left
+/// behind. Flux 1.6 takes any for that, which tears a running `helm upgrade` apart if a reconcile comes in between.
+pub const FOREIGN_ACTION_GRACE: Duration = Duration::from_secs(20);
+
 /// One thing to do to a release.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ReleaseAction {
@@ -119,6 +123,8 @@ pub enum Decision {
     Retry,
     /// Try again after this time.
     RetryAfter(Duration),
+    /// Somebody else's action is under way; look again after this time, or when its record changes.
+    Await(Duration),
     /// Nothing will help until an input changes.
     Stall {
         /// The condition's reason.
@@ -184,7 +190,10 @@ fn next_action(desired: &Desired, observed: &Observation<'_>, turn: &Turn, state
                 Decision::Act(ReleaseAction::Upgrade)
             }
         }
-        ReleaseState::Locked(_) => Decision::Act(ReleaseAction::Unlock),
+        ReleaseState::Locked(_) => match observed.foreign_action.map(|age| FOREIGN_ACTION_GRACE.saturating_sub(age)) {
+            Some(left) if !left.is_zero() => Decision::Await(left),
+            _ => Decision::Act(ReleaseAction::Unlock),
+        },
         ReleaseState::Untested(_) => Decision::Act(ReleaseAction::Test),
         ReleaseState::Drifted(objects) => match desired.drift {
             DriftMode::Enabled => Decision::Act(ReleaseAction::CorrectDrift),

@@ -22,7 +22,7 @@ mod state;
 mod summary;
 
 pub use conditions::Conditions;
-pub use decide::{ActionType, Decision, ReleaseAction, Turn, decide};
+pub use decide::{ActionType, Decision, FOREIGN_ACTION_GRACE, ReleaseAction, Turn, decide};
 pub use desired::{ChartFacts, Desired, InputDigests, Strategy};
 pub use history::Previous;
 pub use observation::{DriftFacts, Observation, ReleaseFacts};

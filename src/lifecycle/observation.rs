@@ -2,6 +2,8 @@
 //!
 //! **Invariant:** facts only; nothing here is an opinion about what should happen.
 
+use std::time::Duration;
+
 use crate::api::HelmReleaseStatus;
 use crate::release::Status;
 
@@ -47,6 +49,8 @@ pub struct Observation<'a> {
     pub drift: DriftFacts,
     /// The status as it is now, with everything that earlier turns recorded.
     pub status: &'a HelmReleaseStatus,
+    /// For how long an action that somebody else began, such as `helm upgrade`, has been seen under way; none if there is none.
+    pub foreign_action: Option<Duration>,
     /// Revisions in storage with the digest of their records, newest first; to see whether a rollback target is still what it was.
     pub revisions: Vec<(i64, String)>,
 }

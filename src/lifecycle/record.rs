@@ -288,6 +288,14 @@ pub fn finish(
             Conditions::edit(&mut status.conditions, desired.generation, now)
                 .reconciling(reason::PROGRESSING_WITH_RETRY, &message);
         }
+        Decision::Await(_) => {
+            let message = format!(
+                "another operation (install/upgrade/rollback) is in progress on release {}",
+                desired.full_name()
+            );
+            Conditions::edit(&mut status.conditions, desired.generation, now)
+                .reconciling(reason::PROGRESSING, &message);
+        }
         Decision::Stall { reason, message } => {
             Conditions::edit(&mut status.conditions, desired.generation, now).stalled(reason, message);
             status.observed_generation = Some(desired.generation);
