@@ -56,7 +56,7 @@ impl PrivateKey {
     pub(super) fn to_pem(&self) -> String {
         let bytes = self.pair.serialized_der();
         if self.pair.algorithm() == &PKCS_ED25519 {
-            return pem::encode("PRIVATE KEY", bytes);
+            return pem::encode("PRIVATE KEY", plain_pkcs8(bytes).as_deref().unwrap_or(bytes));
         }
         let inner = unwrap_pkcs8(bytes);
         if self.pair.algorithm() == &PKCS_RSA_SHA256 {
@@ -80,6 +80,15 @@ impl PrivateKey {
         ];
         Some(der(SEQUENCE, &parts.concat()))
     }
+}
+
+/// PKCS#8 of the first version, without the public key that aws-lc adds and older programs refuse.
+fn plain_pkcs8(bytes: &[u8]) -> Option<Vec<u8>> {
+    let (fields, _) = read(SEQUENCE, bytes)?;
+    let (_, fields) = read(INTEGER, fields)?;
+    let (algorithm, fields) = read(SEQUENCE, fields)?;
+    let (key, _) = read(OCTET_STRING, fields)?;
+    Some(der(SEQUENCE, &[der(INTEGER, &[0]), der(SEQUENCE, algorithm), der(OCTET_STRING, key)].concat()))
 }
 
 /// The curve (for EC keys) and the key within PKCS#8.
