@@ -26,14 +26,15 @@ mod watch;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use futures::channel::mpsc::{UnboundedSender, unbounded};
+use futures::channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
 use futures::future::BoxFuture;
 use k8s_openapi::api::core::v1::ObjectReference;
+use kube_runtime::reflector::store::Writer;
 use kube_runtime::reflector::{ObjectRef, Store, store};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use self::driver::{Shared, control};
+use self::driver::{Reconcile, Shared, control};
 use self::kind::{Source, identity};
 use self::suspects::Suspects;
 use self::watch::{Listen, watch};
@@ -115,52 +116,65 @@ pub(super) fn start(dependencies: Dependencies) -> Started {
     };
     let host = format!("rhumb.{}.svc.cluster.local.", dependencies.config.runtime_namespace);
     let shared = Arc::new(Shared { dependencies: dependencies.clone(), sources: sources.clone(), host });
+    let dependants = Dependants { charts: stores.charts.clone(), wake: chart_sender.clone() };
+    let attendance = Attendance { shared, changed, dependants };
+    let listed = stores.clone();
+    let ready = async move {
+        // A chart whose source is merely not listed yet would be told to be missing.
+        let _ = listed.repositories.wait_until_ready().await;
+        let _ = listed.oci.wait_until_ready().await;
+    };
+    let kinds = [
+        attendance.attend(stores.repositories, repository_writer, unbounded(), std::future::ready(())),
+        attendance.attend(stores.charts, chart_writer, (chart_sender, chart_queue), ready),
+        attendance.attend(stores.oci, oci_writer, unbounded(), std::future::ready(())),
+        attendance.attend(stores.git, git_writer, unbounded(), std::future::ready(())),
+    ];
+    let Dependencies { config, stop, .. } = dependencies;
     let run = async move {
-        let (repository_sender, repository_queue) = unbounded();
-        let (oci_sender, oci_queue) = unbounded();
-        let (git_sender, git_queue) = unbounded();
-        let Dependencies { client, config, metrics, stop, .. } = dependencies;
-        let dependants = Dependants { charts: stores.charts.clone(), wake: chart_sender.clone() };
-        let listeners =
-            |changed: &mpsc::UnboundedSender<Changed>| (changed.clone(), dependants.clone(), Arc::clone(&metrics));
-        let (mut repository_ears, mut chart_ears) =
-            (Ears::new(repository_sender, listeners(&changed)), Ears::new(chart_sender, listeners(&changed)));
-        let (mut oci_ears, mut git_ears) =
-            (Ears::new(oci_sender, listeners(&changed)), Ears::new(git_sender, listeners(&changed)));
-        let watches = async {
-            tokio::join!(
-                watch(client.clone(), &config, repository_writer, &mut repository_ears),
-                watch(client.clone(), &config, chart_writer, &mut chart_ears),
-                watch(client.clone(), &config, oci_writer, &mut oci_ears),
-                watch(client.clone(), &config, git_writer, &mut git_ears),
-            )
-        };
-        let controllers = async {
-            if config.sources == config::Sources::External {
-                return stop.cancelled().await;
-            }
-            let charts = async {
-                // A chart whose source is merely not listed yet would be told to be missing.
-                let _ = stores.repositories.wait_until_ready().await;
-                let _ = stores.oci.wait_until_ready().await;
-                control(Arc::clone(&shared), stores.charts.clone(), chart_queue).await;
-            };
-            tokio::join!(
-                control(Arc::clone(&shared), stores.repositories.clone(), repository_queue),
-                charts,
-                control(Arc::clone(&shared), stores.oci.clone(), oci_queue),
-                control(Arc::clone(&shared), stores.git.clone(), git_queue),
-            );
-        };
         let work = async {
-            tokio::select! {
-                _ = watches => {}
-                () = controllers => {}
-            }
+            futures::future::join_all(kinds).await;
         };
         until_stopped(work, &stop, config.graceful_shutdown_timeout).await;
     };
     Started { sources, changes, run: Box::pin(run) }
+}
+
+/// What it takes to attend to one kind of source.
+struct Attendance {
+    shared: Arc<Shared>,
+    changed: mpsc::UnboundedSender<Changed>,
+    dependants: Dependants,
+}
+
+impl Attendance {
+    /// Watches a kind and, with `--sources=own`, reconciles it once `ready` is over; ends after the operator is told to stop.
+    fn attend<K: Reconcile>(
+        &self,
+        objects: Store<K>,
+        writer: Writer<K>,
+        (sender, queue): (UnboundedSender<ObjectRef<K>>, UnboundedReceiver<ObjectRef<K>>),
+        ready: impl Future<Output = ()> + Send + 'static,
+    ) -> BoxFuture<'static, ()> {
+        let shared = Arc::clone(&self.shared);
+        let Dependencies { client, config, metrics, stop, .. } = shared.dependencies.clone();
+        let (changed, dependants) = (self.changed.clone(), self.dependants.clone());
+        let mut ears = Ears { queue: sender, changed, dependants, metrics };
+        Box::pin(async move {
+            let watching = watch(client, &config, writer, &mut ears);
+            let controlling = async {
+                if config.sources == config::Sources::External {
+                    return stop.cancelled().await;
+                }
+                ready.await;
+                control(shared, objects, queue).await;
+            };
+            tokio::select! {
+                () = watching => {}
+                () = controlling => {}
+            }
+        })
+    }
 }
 
 /// Goes on with the work until it ends or, once the operator is told to stop, until the grace is over.
@@ -188,15 +202,6 @@ struct Ears<K: Source> {
     changed: mpsc::UnboundedSender<Changed>,
     dependants: Dependants,
     metrics: Arc<Metrics>,
-}
-
-impl<K: Source> Ears<K> {
-    fn new(
-        queue: UnboundedSender<ObjectRef<K>>,
-        (changed, dependants, metrics): (mpsc::UnboundedSender<Changed>, Dependants, Arc<Metrics>),
-    ) -> Self {
-        Self { queue, changed, dependants, metrics }
-    }
 }
 
 impl<K: Source> Listen<K> for Ears<K> {

@@ -3,6 +3,7 @@
 //! In: answers by path. Out: a URL and the requests. Never listens on anything but loopback.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::io::Write as _;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -145,8 +146,11 @@ pub(crate) fn package(name: &str, version: &str) -> Vec<u8> {
 
 /// A digest as it stands in indexes and manifests.
 pub(crate) fn digest(bytes: &[u8]) -> String {
-    let hex: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("sha256:{hex}")
+    let mut text = "sha256:".to_owned();
+    for byte in Sha256::digest(bytes) {
+        write!(text, "{byte:02x}").unwrap();
+    }
+    text
 }
 
 /// An index with one chart.
