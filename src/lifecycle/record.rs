@@ -398,6 +398,10 @@ fn snapshot_action(action: &ReleaseAction, is_target: bool, earlier: Option<&Sna
 }
 
 fn count_failure(status: &mut HelmReleaseStatus, desired: &Desired, outcome: &Outcome) {
+    // Drift that cannot be put right is no failure of the release.
+    if outcome.action == ReleaseAction::CorrectDrift {
+        return;
+    }
     status.failures += 1;
     let counts = match outcome.action {
         ReleaseAction::Install | ReleaseAction::Upgrade => outcome.reached_storage(),

@@ -31,3 +31,6 @@ mod release;
 
 // The shape of the tree: imports, the wall between the halves, lengths, headers.
 mod layering;
+
+// Decisions about releases: observations, stories, and what must hold for all.
+mod lifecycle;
