@@ -73,6 +73,7 @@ impl Workbench {
             ownership: if settings.take_ownership { Ownership::Take } else { Ownership::Check },
             strict: settings.validate,
             server_side: settings.server_side,
+            take_over: settings.take_over.clone(),
             replace: settings.force && !settings.server_side,
             ..ApplyOptions::new(self.origin.clone())
         }

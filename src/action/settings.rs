@@ -51,6 +51,8 @@ pub struct Settings {
     pub max_history: usize,
     /// Put origin labels on hooks too.
     pub label_hooks: bool,
+    /// Managers whose fields become ours first: those of a revision that the helm program wrote, or that was applied client-side.
+    pub take_over: Vec<String>,
     /// Which tests run.
     pub test_filters: Vec<TestFilter>,
 }
@@ -77,6 +79,7 @@ impl Settings {
             propagation: Propagation::Background,
             max_history: 0,
             label_hooks: strategy != PostRenderStrategy::NoHooks,
+            take_over: Vec::new(),
             test_filters: Vec::new(),
         }
     }

@@ -14,6 +14,9 @@ use crate::api::{HelmRelease, HelmReleaseStatus};
 use crate::lifecycle::{Failure, Outcome, ReleaseAction, begin};
 use crate::release::ApplyMethod;
 
+/// The field manager of the helm program.
+const HELM_MANAGER: &str = "helm";
+
 /// A HelmRelease with its status as it will be: what was written and what is still to be written.
 pub(super) struct Draft {
     pub(super) release: Arc<HelmRelease>,
@@ -37,7 +40,10 @@ pub(super) async fn act(
     ctx: &Context,
 ) -> Result<Outcome, Error> {
     let release = Arc::clone(&draft.release);
-    let settings = settings(&release, seen, action, ctx);
+    let mut settings = settings(&release, seen, action, ctx);
+    if *action == ReleaseAction::Upgrade && !is_our_own(seen, &draft.status) {
+        settings.take_over.push(HELM_MANAGER.to_owned());
+    }
     let timeout = crate::api::Duration::from(settings.timeout).to_string();
     draft.status = begin(&seen.observation(&draft.status), &inputs.desired, action, &timeout, jiff::Timestamp::now());
     let bench = &inputs.bench;
@@ -82,6 +88,13 @@ pub(super) async fn act(
     };
     ctx.metrics.action_ended(action.name(), outcome.failure.is_none());
     Ok(outcome)
+}
+
+/// Whether the newest revision was applied by us on the server's side, so that every field of it is ours already.
+fn is_our_own(seen: &Seen, status: &HelmReleaseStatus) -> bool {
+    let Some(newest) = &seen.newest else { return true };
+    let is_known = status.history.iter().any(|snapshot| snapshot.version == i64::from(newest.release.revision));
+    is_known && newest.release.apply_method == Some(ApplyMethod::ServerSide)
 }
 
 fn settings(release: &HelmRelease, seen: &Seen, action: &ReleaseAction, ctx: &Context) -> Settings {
