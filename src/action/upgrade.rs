@@ -23,7 +23,7 @@ pub async fn upgrade(bench: &Workbench, settings: &Settings, prepared: Prepared)
     outcome.revision = Some(i64::from(prepared.release.revision));
     outcome.inventory = Some(prepared.inventory.clone());
     let mut journal = Journal::new(bench);
-    let result = run(bench, settings, prepared, &mut journal).await;
+    let result = Box::pin(run(bench, settings, prepared, &mut journal)).await;
     outcome.writes = journal.into_writes();
     outcome.failure = result.err().map(|error| Failure { message: error.to_string() });
     outcome.duration = started.elapsed();

@@ -56,8 +56,8 @@ pub(super) async fn act(
                 Ok(prepared) => {
                     draft.write(ctx).await?;
                     match action {
-                        ReleaseAction::Install => action::install(bench, &settings, prepared).await,
-                        _ => action::upgrade(bench, &settings, prepared).await,
+                        ReleaseAction::Install => Box::pin(action::install(bench, &settings, prepared)).await,
+                        _ => Box::pin(action::upgrade(bench, &settings, prepared)).await,
                     }
                 }
                 Err(error) => {

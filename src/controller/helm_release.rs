@@ -117,7 +117,7 @@ async fn pursue(draft: &mut Draft, inputs: Inputs, slot: &Slot, ctx: &Context) -
             ctx.publish(&draft.release, &events);
             return Ok(ending_of(&decision));
         };
-        let outcome = act(draft, &inputs, &seen, action, ctx).await?;
+        let outcome = Box::pin(act(draft, &inputs, &seen, action, ctx)).await?;
         let (status, events) = lifecycle::record(&draft.status, &inputs.desired, &outcome, Timestamp::now());
         draft.status = status;
         ctx.publish(&draft.release, &events);

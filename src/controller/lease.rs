@@ -132,7 +132,7 @@ impl Election {
                         if lease.spec.as_ref().and_then(|spec| spec.holder_identity.as_ref())
                             == Some(&self.identity) =>
                     {
-                        held = lease
+                        held = lease;
                     }
                     Ok(_) => return,
                     Err(error) => tracing::warn!(lease = %self.name, %error, "cannot read the lease"),

@@ -56,15 +56,14 @@ pub async fn run(
     readiness.set(true);
     let client = cluster.own_client().clone();
     let election = config.leader_election.then(|| election(&config));
-    let work = lead(config, cluster, Arc::clone(&metrics), stop.clone());
-    let Some(election) = election else { return Box::pin(work).await };
+    let work = Box::pin(lead(config, cluster, Arc::clone(&metrics), stop.clone()));
+    let Some(election) = election else { return work.await };
     let mut result = Ok(());
-    let lost = election
-        .lead(client, &stop, async {
-            metrics.set_leader(&election.name, true);
-            result = work.await;
-        })
-        .await;
+    let leading = election.lead(client, &stop, async {
+        metrics.set_leader(&election.name, true);
+        result = work.await;
+    });
+    let lost = Box::pin(leading).await;
     metrics.set_leader(&election.name, false);
     if lost { Err(Error::LeaseLost) } else { result }
 }

@@ -367,7 +367,7 @@ fn record_writes(status: &mut HelmReleaseStatus, outcome: &Outcome) {
         let known = status.history.iter().any(|kept| kept.version == write.snapshot.version);
         // Revisions that this object never made stay out of its history.
         let makes_revision = outcome.action != ReleaseAction::Unlock && outcome.action != ReleaseAction::Test;
-        if !known && !(write.is_target && makes_revision) {
+        if !(known || write.is_target && makes_revision) {
             continue;
         }
         let mut snapshot = write.snapshot.clone();

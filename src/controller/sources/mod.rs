@@ -135,7 +135,7 @@ pub(super) fn start(dependencies: Dependencies) -> Started {
         let work = async {
             futures::future::join_all(kinds).await;
         };
-        until_stopped(work, &stop, config.graceful_shutdown_timeout).await;
+        Box::pin(until_stopped(work, &stop, config.graceful_shutdown_timeout)).await;
     };
     Started { sources, changes, run: Box::pin(run) }
 }
