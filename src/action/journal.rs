@@ -10,9 +10,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::{Error, Workbench, now};
 use crate::api::Snapshot;
-use crate::chart::config_digest;
 use crate::lifecycle::Write;
-use crate::release::{Release, SNAPSHOT_API_VERSION, snapshot_digest};
+use crate::release::{Release, SNAPSHOT_API_VERSION, config_digest, snapshot_digest};
 use crate::storage::Stored;
 
 /// Writes records and notes them down.
@@ -81,7 +80,7 @@ pub(super) fn snapshot(release: &Release, oci_digest: Option<String>) -> Result<
         chart_name: metadata.map(|metadata| metadata.name.clone()).unwrap_or_default(),
         chart_version: metadata.map(|metadata| metadata.version.clone()).unwrap_or_default(),
         app_version: metadata.map(|metadata| metadata.app_version.clone()).filter(|version| !version.is_empty()),
-        config_digest: config_digest(&release.config),
+        config_digest: config_digest(&release.config).map_err(Error::Values)?,
         first_deployed: time(release.info.first_deployed),
         last_deployed: time(release.info.last_deployed),
         deleted: release.info.deleted.map(|deleted| Time(deleted.instant())),

@@ -155,8 +155,6 @@ pub mod reason {
     pub const NEW_ARTIFACT: &str = "NewArtifact";
     /// Event: the artifact is still current.
     pub const ARTIFACT_UP_TO_DATE: &str = "ArtifactUpToDate";
-    /// An OCI HelmRepository has no index to fetch.
-    pub const NO_INDEX: &str = "NoIndex";
     /// A HelmChart's source does not exist or cannot be read.
     pub const SOURCE_UNAVAILABLE: &str = "SourceUnavailable";
     /// A HelmChart's source has no artifact yet.

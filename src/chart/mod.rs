@@ -13,7 +13,6 @@ mod archive;
 mod coalesce;
 mod decode;
 mod dependency;
-mod digest;
 mod error;
 mod file;
 mod glob;
@@ -33,7 +32,6 @@ pub use archive::{MAX_CHART_SIZE, MAX_DEPTH, MAX_ENTRIES, MAX_NESTED_SIZE, MAX_S
 pub use coalesce::coalesce;
 pub use decode::decode_values;
 pub use dependency::process_dependencies;
-pub use digest::{config_digest, digest_of};
 pub use error::Error;
 pub use file::File;
 pub use glob::Glob;

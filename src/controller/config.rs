@@ -2,6 +2,8 @@
 //!
 //! **Invariant:** nothing else in the program reads flags or the environment.
 
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher as _, Hasher as _};
 use std::time::Duration;
 
 use crate::api::helm_release::DriftMode;
@@ -54,4 +56,13 @@ pub struct Config {
     pub field_manager: String,
     /// Whether one of several processes leads.
     pub leader_election: bool,
+}
+
+impl Config {
+    /// The interval, a little longer or shorter, so that objects made together do not stay together.
+    pub(super) fn jittered(&self, interval: Duration) -> Duration {
+        let share = f64::from(self.interval_jitter_percentage) / 100.0;
+        let random = f64::from(RandomState::new().build_hasher().finish() as u32) / f64::from(u32::MAX);
+        interval.mul_f64(1.0 + share * (2.0 * random - 1.0))
+    }
 }

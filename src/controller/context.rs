@@ -3,10 +3,7 @@
 //! **Invariant:** everything here is cheap to clone and safe to use from many reconciles at once.
 
 use std::collections::BTreeMap;
-use std::collections::hash_map::RandomState;
-use std::hash::{BuildHasher as _, Hasher as _};
 use std::sync::Arc;
-use std::time::Duration;
 
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube_runtime::reflector::Store;
@@ -57,13 +54,6 @@ pub(super) fn identity(release: &HelmRelease) -> (&str, &str) {
 }
 
 impl Context {
-    /// The interval, a little longer or shorter, so that releases made together do not stay together.
-    pub(super) fn jittered(&self, interval: Duration) -> Duration {
-        let share = f64::from(self.config.interval_jitter_percentage) / 100.0;
-        let random = f64::from(RandomState::new().build_hasher().finish() as u32) / f64::from(u32::MAX);
-        interval.mul_f64(1.0 + share * (2.0 * random - 1.0))
-    }
-
     /// Revisions kept of releases that state none.
     pub(super) fn default_max_history(&self) -> u32 {
         u32::try_from(self.config.default_max_history).unwrap_or_default()

@@ -17,10 +17,9 @@ use crate::action::{Settings, manifest_objects};
 use crate::api::conditions::{condition_status, condition_type, find, reason};
 use crate::api::helm_release::DriftMode;
 use crate::api::{HelmRelease, HelmReleaseStatus};
-use crate::chart::config_digest;
 use crate::diff::{IgnoreRule, IgnoreRules, ObjectDrift, Selector};
 use crate::lifecycle::{DriftFacts, Observation, ReleaseFacts, ReleaseState, determine_state};
-use crate::release::{Release, snapshot_digest};
+use crate::release::{Release, config_digest, snapshot_digest};
 use crate::storage::{StorageKey, Stored};
 
 /// Since when actions of others are seen under way.
@@ -161,7 +160,7 @@ fn facts(release: &Release) -> Result<ReleaseFacts, Error> {
         status: release.info.status,
         chart_name: metadata.map(|metadata| metadata.name.clone()).unwrap_or_default(),
         chart_version: metadata.map(|metadata| metadata.version.clone()).unwrap_or_default(),
-        config_digest: config_digest(&release.config),
+        config_digest: config_digest(&release.config).map_err(crate::action::Error::Values)?,
         digest: snapshot_digest(release).map_err(crate::storage::Error::from)?,
     })
 }

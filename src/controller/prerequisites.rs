@@ -11,9 +11,10 @@ use crate::action::Slot;
 use crate::action::Workbench;
 use crate::api::conditions::reason;
 use crate::api::{HelmRelease, HelmReleaseStatus};
-use crate::chart::{Values, config_digest, digest_of};
+use crate::chart::Values;
 use crate::cluster::{Impersonation, Origin, ReleaseKey};
 use crate::lifecycle::{Desired, Event, EventType, InputDigests};
+use crate::release::{config_digest, digest_of};
 use crate::storage::StorageKey;
 
 /// Everything that decisions and actions rest on.
@@ -38,7 +39,7 @@ pub(super) async fn gather(
     let chart = found?;
     let values = values::compose(release, ctx).await?;
     let digests = InputDigests {
-        config: config_digest(&values),
+        config: config_digest(&values).map_err(|error| Error::Values { message: error.to_string() })?,
         post_renderers: if release.spec.post_renderers.is_empty() {
             String::new()
         } else {

@@ -75,11 +75,11 @@ impl Ending {
             }
         }
         match self {
-            Self::Settled => Action::requeue(ctx.jittered(release.interval().as_std())),
-            Self::Waiting => Action::requeue(ctx.jittered(ctx.config.requeue_dependency)),
+            Self::Settled => Action::requeue(ctx.config.jittered(release.interval().as_std())),
+            Self::Waiting => Action::requeue(ctx.config.jittered(ctx.config.requeue_dependency)),
             Self::Patient => Action::requeue(PATIENCE),
             Self::Await(left) => Action::requeue(left),
-            Self::RetryAfter(interval) => Action::requeue(ctx.jittered(interval)),
+            Self::RetryAfter(interval) => Action::requeue(ctx.config.jittered(interval)),
             Self::Stalled | Self::Left | Self::Retry | Self::Failed => Action::await_change(),
         }
     }

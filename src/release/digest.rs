@@ -54,6 +54,11 @@ pub fn config_digest(values: &Values) -> Result<String, goyaml::Error> {
     Ok(sha256_text(yaml.as_bytes()))
 }
 
+/// A digest of a part of a spec, for telling whether it has changed.
+pub fn digest_of(part: &impl Serialize) -> String {
+    sha256_text(serde_json::to_string(part).unwrap_or_default().as_bytes())
+}
+
 /// The SHA-256 of bytes, as `sha256:<hex>`.
 fn sha256_text(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().fold(String::from("sha256:"), |mut text, byte| {

@@ -17,7 +17,7 @@ mod secret;
 mod time;
 
 pub use codec::{Encoded, MAX_DECODED_BYTES, MAX_SECRET_BYTES, Slimming, decode, encode};
-pub use digest::{SNAPSHOT_API_VERSION, config_digest, snapshot_digest};
+pub use digest::{SNAPSHOT_API_VERSION, config_digest, digest_of, snapshot_digest};
 pub use error::Error;
 pub use history::{last, newest_deployed, revisions_to_prune};
 pub use hook::{

@@ -3,9 +3,7 @@
 //! **Invariant:** every end of an attempt maps to one answer for the queue.
 
 use std::collections::BTreeMap;
-use std::collections::hash_map::RandomState;
 use std::convert::Infallible;
-use std::hash::{BuildHasher as _, Hasher as _};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -99,6 +97,10 @@ impl<K: Reconcile> Work<K> {
             self.tell_metrics(&object, object.status());
             return Action::await_change();
         }
+        if object.is_static() {
+            self.tell_metrics(&object, object.status());
+            return Action::await_change();
+        }
         metrics.reconcile_started(K::CONTROLLER);
         let start = Instant::now();
         let (action, result) = self.attempt(&object).await;
@@ -128,11 +130,11 @@ impl<K: Reconcile> Work<K> {
         match result.map_err(|failed| failed.ending) {
             Ok(Done { has_artifact: false, .. }) => (Action::await_change(), ReconcileResult::Success),
             Ok(_) => {
-                let next = jittered(object.interval(), config.interval_jitter_percentage);
+                let next = config.jittered(object.interval());
                 (Action::requeue(next), ReconcileResult::RequeueAfter)
             }
             Err(FailedEnding::Waiting) => {
-                let next = jittered(config.requeue_dependency, config.interval_jitter_percentage);
+                let next = config.jittered(config.requeue_dependency);
                 (Action::requeue(next), ReconcileResult::RequeueAfter)
             }
             Err(FailedEnding::Stalled | FailedEnding::Retry) => {
@@ -193,13 +195,6 @@ fn tell(event: &Event) {
         crate::lifecycle::EventType::Normal => tracing::info!(reason = event.reason, "{}", event.message),
         crate::lifecycle::EventType::Warning => tracing::error!(reason = event.reason, "{}", event.message),
     }
-}
-
-/// The interval, a little longer or shorter, so that objects made together do not stay together.
-fn jittered(interval: Duration, percentage: u8) -> Duration {
-    let share = f64::from(percentage) / 100.0;
-    let random = f64::from(RandomState::new().build_hasher().finish() as u32) / f64::from(u32::MAX);
-    interval.mul_f64(1.0 + share * (2.0 * random - 1.0))
 }
 
 /// What events say they are about.

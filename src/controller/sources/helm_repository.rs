@@ -1,7 +1,7 @@
 //! Reconciles HelmRepositories: fetches the index, and says in the status which one it is.
 //!
-//! Counterpart: Flux's source-controller 1.9, with two differences: an unchanged index is not sent again where the server can tell, and
-//! a repository of type oci becomes ready instead of staying blank.
+//! Counterpart: Flux's source-controller 1.9, with one difference: an unchanged index is not sent again where the server can tell. A
+//! repository of type oci has no index, and is left alone here as there.
 //!
 //! **Invariant:** an index that has not changed costs no write.
 
@@ -15,9 +15,6 @@ use crate::source::{Error, Step};
 
 impl Reconcile for HelmRepository {
     async fn attempt(&self, status: &mut HelmRepositoryStatus, shared: &Shared) -> Result<Done, Failed> {
-        if self.spec.is_oci() {
-            return registry(self, status);
-        }
         let dependencies = &shared.dependencies;
         let access = access::of_repository(&dependencies.client, self).await.map_err(|error| failed(&error))?;
         let index = shared.sources.library.index(&access).await.map_err(|error| failed(&error))?;
@@ -40,20 +37,6 @@ impl Reconcile for HelmRepository {
         let message = format!("stored artifact: revision '{}'", index.digest);
         Ok(Done { reason: reason::SUCCEEDED, message, news, has_artifact: true })
     }
-}
-
-/// A registry has no index; all there is to check is the URL.
-fn registry(repository: &HelmRepository, status: &mut HelmRepositoryStatus) -> Result<Done, Failed> {
-    let url = &repository.spec.url;
-    if !url.starts_with("oci://") {
-        let message = "a HelmRepository of type oci needs an URL that begins with oci://".to_owned();
-        return Err(failed(&Error::InvalidUrl { url: url.clone(), message }));
-    }
-    status.artifact = None;
-    status.url = None;
-    let message =
-        "Helm repository is Ready: charts are pulled from the registry, there is no index to fetch".to_owned();
-    Ok(Done { reason: reason::NO_INDEX, message, news: None, has_artifact: false })
 }
 
 /// The failure in Flux's words, which alerts match on.

@@ -47,6 +47,8 @@ pub(super) trait Source:
     fn edit(status: &mut Self::Status) -> Edit<'_>;
     /// Whether all work is stopped.
     fn is_suspended(&self) -> bool;
+    /// Whether there is nothing to fetch, so that the object is left alone, as Flux 1.9 leaves HelmRepositories of type oci.
+    fn is_static(&self) -> bool;
     /// Time between checks.
     fn interval(&self) -> Duration;
     /// The address, for metrics; none for a HelmChart.
@@ -70,7 +72,7 @@ pub(super) struct Edit<'a> {
 }
 
 macro_rules! source {
-    ($object:ty, $status:ty, $kind:literal, $controller:literal, $interval:expr, $url:expr) => {
+    ($object:ty, $status:ty, $kind:literal, $controller:literal, $interval:expr, $url:expr, $is_static:expr) => {
         impl Source for $object {
             const KIND: &'static str = $kind;
             const CONTROLLER: &'static str = $controller;
@@ -102,6 +104,11 @@ macro_rules! source {
                 self.spec.suspend
             }
 
+            fn is_static(&self) -> bool {
+                let is_static: fn(&Self) -> bool = $is_static;
+                is_static(self)
+            }
+
             fn interval(&self) -> Duration {
                 let interval: fn(&Self) -> Duration = $interval;
                 interval(self)
@@ -121,16 +128,18 @@ source!(
     "HelmRepository",
     "helmrepository",
     |repository| repository.spec.interval.map_or(DEFAULT_INTERVAL, crate::api::Duration::as_std),
-    |repository| &repository.spec.url
+    |repository| &repository.spec.url,
+    |repository| repository.spec.is_oci()
 );
-source!(HelmChart, HelmChartStatus, "HelmChart", "helmchart", |chart| chart.spec.interval.as_std(), |_| "");
+source!(HelmChart, HelmChartStatus, "HelmChart", "helmchart", |chart| chart.spec.interval.as_std(), |_| "", |_| false);
 source!(
     OciRepository,
     OciRepositoryStatus,
     "OCIRepository",
     "ocirepository",
     |repository| repository.spec.interval.as_std(),
-    |repository| &repository.spec.url
+    |repository| &repository.spec.url,
+    |_| false
 );
 source!(
     GitRepository,
@@ -138,7 +147,8 @@ source!(
     "GitRepository",
     "gitrepository",
     |repository| repository.spec.interval.as_std(),
-    |repository| &repository.spec.url
+    |repository| &repository.spec.url,
+    |_| false
 );
 
 /// The namespace and name of an object.
