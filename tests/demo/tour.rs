@@ -140,8 +140,11 @@ impl Tour {
     pub(crate) async fn show_metrics(&self) -> Result<()> {
         say(&format!("Some of the metrics at {}", self.operator.metrics_url()));
         let text = self.operator.metrics().await?;
-        let lines = text.lines().filter(|line| !line.starts_with('#') && !line.contains("_bucket"));
-        lines.take(METRIC_LINES).for_each(detail);
+        let mut shown = BTreeSet::new();
+        // One sample of each metric; the buckets of histograms would hide the rest.
+        let samples = text.lines().filter(|line| !line.starts_with('#') && !line.contains("_bucket"));
+        let first = samples.filter(|line| shown.insert(line.split(['{', ' ']).next()));
+        first.take(METRIC_LINES).for_each(detail);
         Ok(())
     }
 
