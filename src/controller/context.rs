@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube_runtime::reflector::Store;
-use tokio_util::sync::CancellationToken;
 
 use super::backoff::Backoff;
 use super::config::Config;
@@ -44,7 +43,6 @@ pub(super) struct Context {
     pub(super) foreign_actions: ForeignActions,
     pub(super) patience: Patience,
     pub(super) slots: Slots,
-    pub(super) stop: CancellationToken,
 }
 
 /// The namespace and name of an object.

@@ -50,7 +50,10 @@ async fn run(release: &Arc<HelmRelease>, slot: &Slot, ctx: &Context) -> Result<(
     }
     let mut draft = Draft { status: release.status.clone().unwrap_or_default(), release };
     let ending = match gather(&Arc::clone(&draft.release), &mut draft.status, slot, ctx).await {
-        Ok(inputs) => Box::pin(pursue(&mut draft, inputs, slot, ctx)).await?,
+        Ok(inputs) => match Box::pin(pursue(&mut draft, inputs, slot, ctx)).await {
+            Ok(ending) => ending,
+            Err(error) => refuse(&mut draft, &error, ctx),
+        },
         // What is on its way will wake the release in a moment; only if it does not, that is worth a write.
         Err(Error::SourcePending(_)) if ctx.patience.grant(&draft.release) => {
             return Ok((Ending::Patient, draft.release));
@@ -143,10 +146,9 @@ fn ending_of(decision: &Decision) -> Ending {
 /// An action that failed before it reached storage is tried again later; deciding anew would only repeat it at once.
 fn cut_short(draft: &mut Draft, inputs: &Inputs, outcome: &Outcome) -> Option<Ending> {
     outcome.failure.as_ref()?;
-    match outcome.action {
-        ReleaseAction::Install | ReleaseAction::Upgrade if !outcome.reached_storage() => {}
-        ReleaseAction::Unlock | ReleaseAction::CorrectDrift => {}
-        _ => return None,
+    let is_recorded = !matches!(outcome.action, ReleaseAction::Unlock | ReleaseAction::CorrectDrift);
+    if is_recorded && outcome.reached_storage() {
+        return None;
     }
     let strategy = match outcome.action {
         ReleaseAction::Install => inputs.desired.install_strategy,

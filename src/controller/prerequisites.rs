@@ -16,6 +16,7 @@ use crate::cluster::{Impersonation, Origin, ReleaseKey};
 use crate::lifecycle::{Desired, Event, EventType, InputDigests};
 use crate::release::{config_digest, digest_of};
 use crate::storage::StorageKey;
+use tokio_util::sync::CancellationToken;
 
 /// Everything that decisions and actions rest on.
 pub(super) struct Inputs {
@@ -122,7 +123,8 @@ pub(super) fn workbench(
             helm_namespace: helm_namespace.to_owned(),
         },
         slot: slot.clone(),
-        cancel: ctx.stop.clone(),
+        // A program that stops lets actions end within its grace period; cutting a wait short would fail a release for it.
+        cancel: CancellationToken::new(),
         oci_digest: None,
     }
 }

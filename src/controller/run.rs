@@ -117,7 +117,6 @@ async fn lead(config: Config, cluster: Cluster, metrics: Arc<Metrics>, stop: Can
         foreign_actions: ForeignActions::default(),
         events,
         metrics: Arc::clone(&metrics),
-        stop: stop.clone(),
     });
     metrics.set_max_workers("helmrelease", config.concurrent);
     let (waker, woken) = Waker::new(releases.clone());
