@@ -22,10 +22,11 @@ use super::status::{Done, Failed, FailedEnding, Written, conclude, manager};
 use super::{Dependencies, Sources};
 use crate::api::conditions::{condition_status, condition_type, find};
 use crate::api::metadata::{
-    EVENT_ANNOTATION_PREFIX, FINALIZER, SOURCE_DIGEST_ANNOTATION, SOURCE_GROUP, SOURCE_REVISION_ANNOTATION,
+    EVENT_ANNOTATION_PREFIX, FINALIZER, ORIGIN_NAME_LABEL, SOURCE_DIGEST_ANNOTATION, SOURCE_GROUP,
+    SOURCE_REVISION_ANNOTATION,
 };
 use crate::controller::backoff::Backoff;
-use crate::lifecycle::Event;
+use crate::lifecycle::{Event, EventType};
 use crate::telemetry::{ReconcileResult, ResourceInfo};
 
 /// Sources of one kind that are worked on at once; they wait for other servers most of the time.
@@ -120,7 +121,9 @@ impl<K: Reconcile> Work<K> {
         self.tell_metrics(object, Some(&status));
         if let Some(event) = event {
             tell(&event);
-            (dependencies.publish)(reference(object), &event, annotations(object, &status));
+            if is_published(object, &event) {
+                (dependencies.publish)(reference(object), &event, annotations(object, &status));
+            }
         }
         let config = &dependencies.config;
         match result.as_ref().map_err(|failed| failed.ending) {
@@ -190,10 +193,17 @@ impl<K: Reconcile> Work<K> {
     }
 }
 
+/// Whether an event is written. That a release's own HelmChart was pulled is told by the release's event; a second one for each release
+/// would only cost the API server.
+fn is_published<K: Source>(object: &K, event: &Event) -> bool {
+    let is_generated = object.meta().labels.iter().flatten().any(|(key, _)| key == ORIGIN_NAME_LABEL);
+    event.event_type == EventType::Warning || !is_generated
+}
+
 fn tell(event: &Event) {
     match event.event_type {
-        crate::lifecycle::EventType::Normal => tracing::info!(reason = event.reason, "{}", event.message),
-        crate::lifecycle::EventType::Warning => tracing::error!(reason = event.reason, "{}", event.message),
+        EventType::Normal => tracing::info!(reason = event.reason, "{}", event.message),
+        EventType::Warning => tracing::error!(reason = event.reason, "{}", event.message),
     }
 }
 
