@@ -175,30 +175,44 @@ fn configuration(error: impl std::error::Error) -> Error {
 /// A client over the same connections that speaks in another's name.
 pub(super) fn impersonate(client: &Client, user: &Impersonation) -> Client {
     let base = client.clone();
-    let headers = user.headers();
+    let (name, value) = user.header();
     let service = tower::service_fn(move |mut request: Request<Body>| {
         let base = base.clone();
-        for (name, value) in &headers {
-            request.headers_mut().append(name.clone(), value.clone());
-        }
+        request.headers_mut().insert(name.clone(), value.clone());
         async move { base.send(request).await }
     });
     Client::new(service, client.default_namespace())
 }
 
 impl Impersonation {
-    fn headers(&self) -> Vec<(HeaderName, HeaderValue)> {
+    /// The account alone, as Flux's controllers send it: the server adds the account's groups itself, and naming them would take the
+    /// right to impersonate groups, which is the right to everything.
+    fn header(&self) -> (HeaderName, HeaderValue) {
         let Self::ServiceAccount { namespace, name } = self;
-        let mut headers = Vec::new();
-        let mut add = |header: &'static str, value: String| {
-            // A name that is no header value names no account either; a user nobody may be is refused by the server.
-            let value = HeaderValue::from_str(&value).unwrap_or_else(|_| HeaderValue::from_static("invalid"));
-            headers.push((HeaderName::from_static(header), value));
-        };
-        add("impersonate-user", format!("system:serviceaccount:{namespace}:{name}"));
-        add("impersonate-group", "system:serviceaccounts".to_owned());
-        add("impersonate-group", format!("system:serviceaccounts:{namespace}"));
-        add("impersonate-group", "system:authenticated".to_owned());
-        headers
+        // A name that is no header value names no account either; a user nobody may be is refused by the server.
+        let value = HeaderValue::from_str(&format!("system:serviceaccount:{namespace}:{name}"));
+        (HeaderName::from_static("impersonate-user"), value.unwrap_or_else(|_| HeaderValue::from_static("invalid")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn impersonation_names_the_account_and_no_groups() {
+        let sent = Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::clone(&sent);
+        let server = tower::service_fn(move |request: Request<Body>| {
+            let headers = request.headers().iter().filter(|(name, _)| name.as_str().starts_with("impersonate"));
+            seen.lock().unwrap().extend(headers.map(|(name, value)| format!("{name}: {}", value.to_str().unwrap())));
+            std::future::ready(Ok::<_, tower::BoxError>(http::Response::new(Body::from(b"{}".to_vec()))))
+        });
+        let user = Impersonation::ServiceAccount { namespace: "team".into(), name: "deployer".into() };
+        let client = impersonate(&Client::new(server, "default"), &user);
+        client.request::<serde_json::Value>(Request::get("/version").body(Vec::new()).unwrap()).await.unwrap();
+        assert_eq!(*sent.lock().unwrap(), ["impersonate-user: system:serviceaccount:team:deployer"]);
     }
 }
