@@ -34,3 +34,6 @@ mod layering;
 
 // Decisions about releases: observations, stories, and what must hold for all.
 mod lifecycle;
+
+// The chart, the install manifest and the READMEs hold together.
+mod packaging;
