@@ -93,7 +93,7 @@ fn unite(fields: &mut Value, others: &Value) {
 mod tests {
     use super::*;
 
-    fn entry(manager: &str, operation: &str, fields: Value) -> Value {
+    fn entry(manager: &str, operation: &str, fields: &Value) -> Value {
         json!({"manager": manager, "operation": operation, "apiVersion": "v1", "time": "2026-01-01T00:00:00Z",
             "fieldsType": "FieldsV1", "fieldsV1": fields})
     }
@@ -101,19 +101,21 @@ mod tests {
     #[test]
     fn fields_of_taken_managers_become_one_apply_of_ours() {
         let entries = [
-            entry("helm", "Apply", json!({"f:data": {".": {}, "f:a": {}}})),
-            entry("helm-controller", "Update", json!({"f:data": {"f:b": {}}})),
-            entry("kubectl", "Update", json!({"f:data": {"f:c": {}}})),
+            entry("helm", "Apply", &json!({"f:data": {".": {}, "f:a": {}}})),
+            entry("helm-controller", "Update", &json!({"f:data": {"f:b": {}}})),
+            entry("kubectl", "Update", &json!({"f:data": {"f:c": {}}})),
         ];
         let merged = merge(&entries, "helm-controller", &["helm".to_owned()], "v1").unwrap();
-        let expected =
-            [entries[2].clone(), entry("helm-controller", "Apply", json!({"f:data": {".": {}, "f:a": {}, "f:b": {}}}))];
+        let expected = [
+            entries[2].clone(),
+            entry("helm-controller", "Apply", &json!({"f:data": {".": {}, "f:a": {}, "f:b": {}}})),
+        ];
         assert_eq!(merged, expected);
     }
 
     #[test]
     fn nothing_is_written_where_nothing_is_taken() {
-        let entries = [entry("helm-controller", "Apply", json!({})), entry("kubectl", "Update", json!({}))];
+        let entries = [entry("helm-controller", "Apply", &json!({})), entry("kubectl", "Update", &json!({}))];
         assert_eq!(merge(&entries, "helm-controller", &["helm".to_owned()], "v1"), None);
     }
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::*;
 
-fn deployment(spec: Value) -> Value {
+fn deployment(spec: &Value) -> Value {
     json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "namespace": "apps"}, "spec": spec})
 }
 
@@ -14,8 +14,9 @@ fn pointers(desired: &Value, live: &Value) -> Vec<String> {
 }
 
 #[track_caller]
+#[allow(clippy::needless_pass_by_value, reason = "cases are literals")]
 fn check(desired: Value, live: Value, expected: &[&str]) {
-    assert_eq!(pointers(&deployment(desired), &deployment(live)), expected);
+    assert_eq!(pointers(&deployment(&desired), &deployment(&live)), expected);
 }
 
 #[test]
@@ -100,7 +101,7 @@ fn summary_masks_secrets_and_names_fields() {
     };
     assert_eq!(drift(&secret("YQ=="), &secret("Yg==")).to_string(), "Secret/apps/key changed (/data/p)");
     let shown =
-        drift(&deployment(json!({"a": 1, "b": 2, "c": 3, "d": 4, "e": 5})), &deployment(json!({"a": 2, "c": "x"})));
+        drift(&deployment(&json!({"a": 1, "b": 2, "c": 3, "d": 4, "e": 5})), &deployment(&json!({"a": 2, "c": "x"})));
     assert_eq!(
         shown.to_string(),
         "Deployment/apps/web changed (/spec/a: 1 → 2, /spec/b removed, /spec/c: 3 → x and 2 more)"
@@ -111,8 +112,8 @@ fn summary_masks_secrets_and_names_fields() {
 
 #[test]
 fn ignore_rules_take_out_pointers_of_selected_objects() {
-    let desired = deployment(json!({"replicas": 3, "paused": true}));
-    let live = deployment(json!({"replicas": 1, "paused": false}));
+    let desired = deployment(&json!({"replicas": 3, "paused": true}));
+    let live = deployment(&json!({"replicas": 1, "paused": false}));
     let left = |rule: IgnoreRule| {
         let rules = IgnoreRules::new(&[rule]).unwrap();
         let changes = rules.retain(&desired, compare(&desired, &live));

@@ -33,7 +33,7 @@ mod tests {
     fn history(states: &[(u32, Status)]) -> Vec<Release> {
         let release = |&(revision, status)| {
             let info = Info { status, ..Info::default() };
-            Release { revision, info, ..Release::default() }
+            Release { info, revision, ..Release::default() }
         };
         states.iter().map(release).collect()
     }

@@ -1,5 +1,10 @@
 //! Tests of the effect half: the real clients over fakes. They need neither network nor cluster.
-#![allow(clippy::unwrap_used, reason = "helpers of tests fail the test")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test tells by a panic what is wrong, and so do its helpers"
+)]
 
 mod support;
 

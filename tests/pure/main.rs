@@ -1,4 +1,10 @@
 //! Tests of the pure half; they build with --no-default-features.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test tells by a panic what is wrong, and so do its helpers"
+)]
 
 // Templates, against Go itself, and hostile ones.
 mod gotemplate;

@@ -124,7 +124,7 @@ impl FakeApiServer {
             (&Method::GET, None) => json_response(200, &state.list(&target)),
             (&Method::POST, None) => state.create(&target, body),
             (&Method::PUT, Some(path)) => state.replace(&path, body),
-            (&Method::PATCH, Some(path)) => state.patch(&path, body, target.query.contains_key("dryRun")),
+            (&Method::PATCH, Some(path)) => state.patch(&path, &body, target.query.contains_key("dryRun")),
             (&Method::DELETE, Some(path)) => match state.delete(&path) {
                 Some(_) => json_response(200, &json!({"kind": "Status", "apiVersion": "v1", "status": "Success"})),
                 None => not_found(),
@@ -141,9 +141,8 @@ impl Target {
         let parts: Vec<&str> = uri.path().trim_matches('/').split('/').collect();
         let rest = if parts[0] == "api" { parts.get(2..)? } else { parts.get(3..)? };
         let (plural, name) = match rest {
-            ["namespaces", _, plural, name] => (plural, Some(name)),
+            ["namespaces", _, plural, name] | [plural, name] => (plural, Some(name)),
             ["namespaces", _, plural] | [plural] => (plural, None),
-            [plural, name] => (plural, Some(name)),
             _ => return None,
         };
         let path = uri.path().trim_end_matches('/');
@@ -229,10 +228,10 @@ impl State {
     }
 
     /// An apply: fields are merged, and an object that stays the same keeps its version.
-    fn patch(&mut self, path: &str, patch: Value, dry_run: bool) -> Response<Answer> {
+    fn patch(&mut self, path: &str, patch: &Value, dry_run: bool) -> Response<Answer> {
         let known = self.objects.get(path).cloned();
         let mut object = known.clone().unwrap_or_default();
-        json_patch::merge(&mut object, &patch);
+        json_patch::merge(&mut object, patch);
         match known {
             Some(known) if known == object => json_response(200, &known),
             known => {

@@ -12,7 +12,7 @@ use rhumb::value::{
 const ANY: &[Type] = &[Type::Any];
 const STRING: &[Type] = &[Type::String];
 
-pub fn functions() -> FuncMap<()> {
+pub(super) fn functions() -> FuncMap<()> {
     let mut map = FuncMap::default();
     map.extend([
         Function::pure("upper", Signature::fixed(STRING), |args| {

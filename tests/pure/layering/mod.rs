@@ -274,11 +274,8 @@ fn functions_are_short_enough_to_read() {
 
 #[test]
 fn every_file_says_what_it_is_for() {
-    let silent: Vec<&str> = tree_sources()
-        .into_iter()
-        .filter(|source| !source.text.starts_with("//! "))
-        .map(|source| source.path.as_str())
-        .collect();
+    let silent: Vec<&str> =
+        tree_sources().filter(|source| !source.text.starts_with("//! ")).map(|source| source.path.as_str()).collect();
     assert!(silent.is_empty(), "no header:\n{}", silent.join("\n"));
 }
 

@@ -195,7 +195,7 @@ impl Paths {
             syn::UseTree::Name(name) => self.note(longer(&name.ident), name.span()),
             syn::UseTree::Rename(rename) => self.note(longer(&rename.ident), rename.span()),
             syn::UseTree::Glob(glob) => {
-                self.note(before.iter().cloned().chain(["*".to_owned()]).collect(), glob.span())
+                self.note(before.iter().cloned().chain(["*".to_owned()]).collect(), glob.span());
             }
         }
     }

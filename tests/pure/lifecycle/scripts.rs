@@ -20,6 +20,7 @@ struct Script {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+#[allow(clippy::struct_field_names, reason = "the names are those of the case files")]
 struct Step {
     step: String,
     /// A merge patch of the spec, which makes a new generation.

@@ -22,6 +22,7 @@ use serde::Deserialize;
 /// A revision in storage.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[allow(clippy::struct_field_names, reason = "the names are those of the case files")]
 pub(super) struct Revision {
     pub(super) revision: i64,
     pub(super) status: Status,
