@@ -15,9 +15,6 @@ pub enum Error {
     /// Release records could not be read or written.
     #[error(transparent)]
     Storage(#[from] storage::Error),
-    /// The values of a release cannot be written as YAML.
-    #[error("values of the release: {0}")]
-    Values(#[source] crate::goyaml::Error),
     /// The chart's values do not fit.
     #[error(transparent)]
     Chart(#[from] chart::Error),
@@ -93,11 +90,9 @@ impl Error {
         match self {
             Self::Cluster(error) => error.class(),
             Self::Storage(error) => error.class(),
-            Self::Values(_)
-            | Self::Chart(_)
-            | Self::Render(_)
-            | Self::NameInUse { .. }
-            | Self::NoDeployedRelease { .. } => Class::Terminal,
+            Self::Chart(_) | Self::Render(_) | Self::NameInUse { .. } | Self::NoDeployedRelease { .. } => {
+                Class::Terminal
+            }
             Self::Hook { source, .. } => source.class(),
             Self::NotReady(_) | Self::FailedEarly(_) | Self::Cancelled | Self::Delete { .. } => Class::Transient,
         }

@@ -80,7 +80,7 @@ pub(super) fn snapshot(release: &Release, oci_digest: Option<String>) -> Result<
         chart_name: metadata.map(|metadata| metadata.name.clone()).unwrap_or_default(),
         chart_version: metadata.map(|metadata| metadata.version.clone()).unwrap_or_default(),
         app_version: metadata.map(|metadata| metadata.app_version.clone()).filter(|version| !version.is_empty()),
-        config_digest: config_digest(&release.config).map_err(Error::Values)?,
+        config_digest: config_digest(&release.config).map_err(crate::storage::Error::from)?,
         first_deployed: time(release.info.first_deployed),
         last_deployed: time(release.info.last_deployed),
         deleted: release.info.deleted.map(|deleted| Time(deleted.instant())),

@@ -160,7 +160,7 @@ fn facts(release: &Release) -> Result<ReleaseFacts, Error> {
         status: release.info.status,
         chart_name: metadata.map(|metadata| metadata.name.clone()).unwrap_or_default(),
         chart_version: metadata.map(|metadata| metadata.version.clone()).unwrap_or_default(),
-        config_digest: config_digest(&release.config).map_err(crate::action::Error::Values)?,
+        config_digest: config_digest(&release.config).map_err(crate::storage::Error::from)?,
         digest: snapshot_digest(release).map_err(crate::storage::Error::from)?,
     })
 }

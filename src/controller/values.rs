@@ -253,16 +253,16 @@ mod tests {
     #[test]
     fn a_target_path_wins_inside_a_map_that_only_inline_values_have() {
         assert_eq!(
-            composed(json!({"n": {"a": "inline"}}), &[(Some("n.a"), false, "path")]),
-            json!({"n": {"a": "path"}})
+            composed(json!({"m": {"a": "inline"}}), &[(Some("m.a"), false, "path")]),
+            json!({"m": {"a": "path"}})
         );
     }
 
     #[test]
     fn an_inline_value_wins_where_a_file_brought_the_map_first() {
         let values =
-            composed(json!({"n": {"a": "inline"}}), &[(None, false, "n: {b: file}"), (Some("n.a"), false, "path")]);
-        assert_eq!(values, json!({"n": {"a": "inline", "b": "file"}}));
+            composed(json!({"m": {"a": "inline"}}), &[(None, false, "m: {b: file}"), (Some("m.a"), false, "path")]);
+        assert_eq!(values, json!({"m": {"a": "inline", "b": "file"}}));
     }
 
     #[test]

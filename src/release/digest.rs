@@ -46,11 +46,11 @@ pub fn snapshot_digest(release: &Release) -> Result<String, Error> {
 
 /// Flux's `configDigest` of the user's values: the digest of their YAML as go-yaml v2 writes it with keys in byte order; that of no
 /// bytes at all where there are no values (Flux 2.9 `chartutil.DigestValues`).
-pub fn config_digest(values: &Values) -> Result<String, goyaml::Error> {
+pub fn config_digest(values: &Values) -> Result<String, Error> {
     if values.is_empty() {
         return Ok(sha256_text(&[]));
     }
-    let yaml = goyaml::to_string_sorted(&serde_json::Value::Object(values.clone()))?;
+    let yaml = goyaml::to_string_sorted(&serde_json::Value::Object(values.clone())).map_err(Error::Values)?;
     Ok(sha256_text(yaml.as_bytes()))
 }
 

@@ -7,6 +7,9 @@ use thiserror::Error;
 /// Why a release record could not be read or written, or a release name is refused.
 #[derive(Debug, Error)]
 pub enum Error {
+    /// The user's values cannot be written as YAML.
+    #[error("cannot write the release's values as YAML")]
+    Values(#[source] crate::goyaml::Error),
     /// The text in the Secret is not base64.
     #[error("cannot decode release record {secret}: not base64")]
     Base64 {
