@@ -174,13 +174,6 @@ struct ResultLabels {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct RequestLabels {
-    code: String,
-    method: String,
-    host: String,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct NameLabels {
     name: String,
 }
@@ -211,7 +204,6 @@ pub struct Metrics {
     queue_adds: Family<QueueLabels, Counter>,
     queue_retries: Family<QueueLabels, Counter>,
     queue_work: Family<QueueLabels, Histogram>,
-    requests: Family<RequestLabels, Counter>,
     leader: Family<NameLabels, Gauge>,
     /// The label sets that an object has at present in families whose labels change with the object.
     current: Mutex<HashMap<ObjectKey, CurrentLabels>>,
@@ -259,7 +251,6 @@ impl Default for Metrics {
             queue_adds: Family::default(),
             queue_retries: Family::default(),
             queue_work: Family::new_with_constructor(work_buckets),
-            requests: Family::default(),
             leader: Family::default(),
             current: Mutex::default(),
         };
@@ -306,7 +297,6 @@ impl Metrics {
         r.register("workqueue_adds", "Objects handed to a controller", self.queue_adds.clone());
         r.register("workqueue_retries", "Objects handed to a controller again", self.queue_retries.clone());
         r.register("workqueue_work_duration_seconds", "How long work on an object took", self.queue_work.clone());
-        r.register("rest_client_requests", "Requests to the API server, by code and method", self.requests.clone());
         r.register("leader_election_master_status", "Whether this process holds the lease", self.leader.clone());
         r.register_collector(Box::new(Process::starting_now()));
     }
@@ -432,12 +422,6 @@ impl Metrics {
                 self.remove_states(namespace, name, &release);
             }
         }
-    }
-
-    /// Notes a request to the API server.
-    pub fn request_ended(&self, code: u16, method: &str, host: &str) {
-        let labels = RequestLabels { code: code.to_string(), method: method.to_owned(), host: host.to_owned() };
-        self.requests.get_or_create(&labels).inc();
     }
 
     /// Notes whether this process leads.

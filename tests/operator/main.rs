@@ -10,6 +10,8 @@ mod support;
 
 /// Applying, watching, waiting for, deleting and comparing the objects of releases.
 mod cluster;
+/// Collections of charts with the output of helm.
+mod corpora;
 /// What the chart starts is what the program understands.
 mod packaging;
 /// Charts from repositories and registries.
