@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::journal::Journal;
 use super::upgrade::{describe_failure, perform};
 use super::{Error, Prepared, Settings, Workbench};
-use crate::lifecycle::{Failure, Outcome, ReleaseAction};
+use crate::lifecycle::{Outcome, ReleaseAction};
 use crate::release::{HookEvent, Release, Status};
 
 /// Installs a prepared release.
@@ -18,10 +18,7 @@ pub async fn install(bench: &Workbench, settings: &Settings, prepared: Prepared)
     outcome.inventory = Some(prepared.inventory.clone());
     let mut journal = Journal::new(bench);
     let result = run(bench, settings, prepared, &mut journal).await;
-    outcome.writes = journal.into_writes();
-    outcome.failure = result.err().map(|error| Failure { message: error.to_string() });
-    outcome.duration = started.elapsed();
-    outcome
+    journal.conclude(outcome, result, started)
 }
 
 async fn run(

@@ -5,12 +5,13 @@
 //! **Invariant:** a record is noted only after it was written.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::{Error, Workbench, now};
 use crate::api::Snapshot;
-use crate::lifecycle::Write;
+use crate::lifecycle::{Failure, Outcome, Write};
 use crate::release::{Release, SNAPSHOT_API_VERSION, config_digest, snapshot_digest};
 use crate::storage::Stored;
 
@@ -47,9 +48,10 @@ impl<'a> Journal<'a> {
         self.note(release, false)
     }
 
-    /// The records written, in order.
-    pub(super) fn into_writes(self) -> Vec<Write> {
-        self.writes
+    /// The outcome of an action that has ended: what was written, whether it failed, how long it took.
+    pub(super) fn conclude(self, outcome: Outcome, result: Result<(), Error>, started: Instant) -> Outcome {
+        let failure = result.err().map(|error| Failure { message: error.to_string() });
+        Outcome { writes: self.writes, failure, duration: started.elapsed(), ..outcome }
     }
 
     async fn replace(&mut self, stored: &Stored, release: Release, is_target: bool) -> Result<Arc<Stored>, Error> {

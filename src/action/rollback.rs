@@ -9,7 +9,7 @@ use super::manifest::manifest_objects;
 use super::upgrade::{perform, supersede};
 use super::{Error, Settings, Workbench, inventory, now};
 use crate::api::HelmRelease;
-use crate::lifecycle::{Failure, Outcome, ReleaseAction};
+use crate::lifecycle::{Outcome, ReleaseAction};
 use crate::release::{ApplyMethod, HookEvent, HookRun, Release, Status, Time};
 
 /// Rolls back to a revision, as the HelmRelease wants it done, given how the target was applied.
@@ -19,10 +19,7 @@ pub async fn rollback(bench: &Workbench, wish: &HelmRelease, default_max_history
     outcome.revision = Some(revision);
     let mut journal = Journal::new(bench);
     let result = run(bench, (wish, default_max_history), revision, &mut journal, &mut outcome).await;
-    outcome.writes = journal.into_writes();
-    outcome.failure = result.err().map(|error| Failure { message: error.to_string() });
-    outcome.duration = started.elapsed();
-    outcome
+    journal.conclude(outcome, result, started)
 }
 
 async fn run(

@@ -10,7 +10,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time as ApiTime;
 use super::journal::Journal;
 use super::{Error, Settings, Workbench, hooks};
 use crate::api::status::TestHookStatus;
-use crate::lifecycle::{Failure, Outcome, ReleaseAction};
+use crate::lifecycle::{Outcome, ReleaseAction};
 use crate::release::{Hook, HookEvent, Time};
 
 /// Runs the tests.
@@ -19,10 +19,7 @@ pub async fn test(bench: &Workbench, settings: &Settings) -> Outcome {
     let mut outcome = Outcome::of(ReleaseAction::Test);
     let mut journal = Journal::new(bench);
     let result = run(bench, settings, &mut journal, &mut outcome).await;
-    outcome.writes = journal.into_writes();
-    outcome.failure = result.err().map(|error| Failure { message: error.to_string() });
-    outcome.duration = started.elapsed();
-    outcome
+    journal.conclude(outcome, result, started)
 }
 
 async fn run(

@@ -9,7 +9,7 @@ use super::journal::Journal;
 use super::manifest::manifest_objects;
 use super::{Error, Settings, Workbench, hooks, now};
 use crate::cluster::DeleteOptions;
-use crate::lifecycle::{Failure, Outcome, ReleaseAction};
+use crate::lifecycle::{Outcome, ReleaseAction};
 use crate::release::{HookEvent, Release, Status, Time};
 use crate::storage::Stored;
 
@@ -47,10 +47,7 @@ pub async fn uninstall_remediation(bench: &Workbench, settings: &Settings) -> Ou
     let mut outcome = Outcome::of(ReleaseAction::UninstallRemediation);
     let mut journal = Journal::new(bench);
     let result = remediate(bench, settings, &mut journal, &mut outcome).await;
-    outcome.writes = journal.into_writes();
-    outcome.failure = result.err().map(|error| Failure { message: error.to_string() });
-    outcome.duration = started.elapsed();
-    outcome
+    journal.conclude(outcome, result, started)
 }
 
 async fn remediate(

@@ -2,19 +2,20 @@
 //!
 //! **Invariant:** only ever called while no other action on the release can run: under leader election, one at a time.
 
+use std::time::Instant;
+
 use super::journal::Journal;
 use super::{Error, Workbench};
-use crate::lifecycle::{Failure, Outcome, ReleaseAction};
+use crate::lifecycle::{Outcome, ReleaseAction};
 use crate::release::Status;
 
 /// Marks the newest revision as failed, if it is pending.
 pub async fn unlock(bench: &Workbench) -> Outcome {
+    let started = Instant::now();
     let mut outcome = Outcome::of(ReleaseAction::Unlock);
     let mut journal = Journal::new(bench);
     let result = run(bench, &mut journal, &mut outcome).await;
-    outcome.writes = journal.into_writes();
-    outcome.failure = result.err().map(|error| Failure { message: error.to_string() });
-    outcome
+    journal.conclude(outcome, result, started)
 }
 
 async fn run(bench: &Workbench, journal: &mut Journal<'_>, outcome: &mut Outcome) -> Result<(), Error> {

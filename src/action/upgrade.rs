@@ -11,7 +11,7 @@ use super::journal::Journal;
 use super::manifest::manifest_objects;
 use super::{Error, Prepared, Settings, Workbench, hooks};
 use crate::cluster::{ApplyReport, DeleteOptions, ObjectReference, Propagation, WaitOptions};
-use crate::lifecycle::{Failure, Outcome, ReleaseAction};
+use crate::lifecycle::{Outcome, ReleaseAction};
 use crate::readiness::Purpose;
 use crate::release::{HookEvent, Release, Status};
 use crate::storage::{StorageKey, Stored};
@@ -24,10 +24,7 @@ pub async fn upgrade(bench: &Workbench, settings: &Settings, prepared: Prepared)
     outcome.inventory = Some(prepared.inventory.clone());
     let mut journal = Journal::new(bench);
     let result = Box::pin(run(bench, settings, prepared, &mut journal)).await;
-    outcome.writes = journal.into_writes();
-    outcome.failure = result.err().map(|error| Failure { message: error.to_string() });
-    outcome.duration = started.elapsed();
-    outcome
+    journal.conclude(outcome, result, started)
 }
 
 async fn run(

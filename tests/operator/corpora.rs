@@ -12,6 +12,7 @@ const CHARTS: &str = "ingress-nginx-*,traefik-*,cert-manager-*,kube-prometheus-s
 /// Probes whose output is known to differ: the words of errors in TOML.
 const DIFFERENT_PROBES: [&str; 1] = ["toml-003"];
 
+#[allow(clippy::print_stdout, reason = "a skipped comparison is told")]
 fn collection(name: &str, script: &str) -> Option<PathBuf> {
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).parent()?.join("shared").join(name);
     if beside.join(script).is_file() {
