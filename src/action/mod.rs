@@ -13,6 +13,7 @@ mod install;
 mod inventory;
 mod journal;
 mod manifest;
+mod postrender;
 mod prepare;
 mod rollback;
 mod settings;

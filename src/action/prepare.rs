@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::inventory::inventory;
 use super::manifest::manifest_objects;
+use super::postrender::post_rendering;
 use super::{Error, Settings, SystemAmbient, Workbench, now};
 use crate::api::helm_release::CommonMetadata;
 use crate::api::post_renderer::{PostRenderStrategy, PostRenderer};
@@ -122,6 +123,7 @@ async fn render_blocking(
     let chart = Arc::clone(&request.chart);
     let version = request.version.clone();
     let skip_schema = !settings.validate_values;
+    let post_rendering = post_rendering(request);
     let lookup = ClusterLookup::new(bench.cluster.clone(), tokio::runtime::Handle::current());
     let work = move || {
         render::on_large_stack(|| -> Result<(Rendered, Chart), Error> {
@@ -130,6 +132,7 @@ async fn render_blocking(
             prepared.chart.check_installable()?;
             prepared.chart.check_kube_version(options.capabilities.kube_version.checked())?;
             let rendered = render::render(&prepared, &options, &lookup, &SystemAmbient::default())?;
+            let rendered = post_rendering.apply(rendered)?;
             Ok((rendered, prepared.chart))
         })
     };

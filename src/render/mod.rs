@@ -24,6 +24,7 @@ mod lookup;
 mod manifest;
 mod objects;
 mod parse;
+pub mod postrender;
 mod stack;
 mod toml;
 mod trace;

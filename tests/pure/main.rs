@@ -31,6 +31,8 @@ mod charts;
 mod sprig;
 // Rendering of small charts, against Helm.
 mod render;
+// Post-rendering, against kustomize.
+mod postrender;
 
 // Release records, against Flux and Helm.
 mod release;

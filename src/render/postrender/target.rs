@@ -1,0 +1,90 @@
+//! Which objects a patch is for.
+//!
+//! Counterpart: `types.Selector` and `resmap.Select` of kustomize api 0.21.1.
+//!
+//! **Invariant:** every part that is given must match; patterns match the whole text.
+
+use regex::Regex;
+use serde_json::Value;
+
+use super::documents::Object;
+use super::id::Id;
+use super::labels::{self, Requirement};
+
+/// A selector. All parts but the last two are regular expressions over the whole text; an empty part matches everything.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Target {
+    /// API group.
+    pub group: String,
+    /// API version.
+    pub version: String,
+    /// Kind.
+    pub kind: String,
+    /// Name.
+    pub name: String,
+    /// Namespace; objects without one are in `default`.
+    pub namespace: String,
+    /// Label selector.
+    pub label_selector: String,
+    /// Annotation selector, written as a label selector.
+    pub annotation_selector: String,
+}
+
+/// A target that is ready to be matched.
+pub(super) struct Matcher {
+    group: Option<Regex>,
+    version: Option<Regex>,
+    kind: Option<Regex>,
+    name: Option<Regex>,
+    namespace: Option<Regex>,
+    labels: Vec<Requirement>,
+    annotations: Vec<Requirement>,
+}
+
+impl Target {
+    pub(super) fn matcher(&self) -> Result<Matcher, String> {
+        Ok(Matcher {
+            group: pattern("group", &self.group)?,
+            version: pattern("version", &self.version)?,
+            kind: pattern("kind", &self.kind)?,
+            name: pattern("name", &self.name)?,
+            namespace: pattern("namespace", &self.namespace)?,
+            labels: requirements("labelSelector", &self.label_selector)?,
+            annotations: requirements("annotationSelector", &self.annotation_selector)?,
+        })
+    }
+}
+
+fn pattern(field: &str, text: &str) -> Result<Option<Regex>, String> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let invalid = |_| format!("target.{field}: {text:?} is not a regular expression");
+    Regex::new(&format!("^(?:{text})$")).map(Some).map_err(invalid)
+}
+
+fn requirements(field: &str, text: &str) -> Result<Vec<Requirement>, String> {
+    labels::parse(text).ok_or_else(|| format!("target.{field}: {text:?} is not a label selector"))
+}
+
+impl Matcher {
+    /// Whether the object is meant. Name and namespace may also be those that it had before earlier patches.
+    pub(super) fn matches(&self, object: &Object) -> bool {
+        let (now, before) = (object.id(), &object.original);
+        let either =
+            |pattern: &Option<Regex>, part: fn(&Id) -> &str| fits(pattern, part(&now)) || fits(pattern, part(before));
+        let metadata = |field: &str| object.value.get("metadata").and_then(|metadata| metadata.get(field));
+        let all = |requirements: &[Requirement], pairs: Option<&Value>| requirements.iter().all(|it| it.matches(pairs));
+        either(&self.namespace, Id::effective_namespace)
+            && either(&self.name, |id| &id.name)
+            && fits(&self.group, &now.group)
+            && fits(&self.version, &now.version)
+            && fits(&self.kind, &now.kind)
+            && all(&self.labels, metadata("labels"))
+            && all(&self.annotations, metadata("annotations"))
+    }
+}
+
+fn fits(pattern: &Option<Regex>, text: &str) -> bool {
+    pattern.as_ref().is_none_or(|pattern| pattern.is_match(text))
+}
