@@ -80,7 +80,9 @@ fn flatten(object: Value, objects: &mut Vec<Value>) {
     match object {
         Value::Object(mut fields) if is_list && fields.get("items").is_some_and(Value::is_array) => {
             if let Some(Value::Array(items)) = fields.remove("items") {
-                items.into_iter().for_each(|item| flatten(item, objects));
+                for item in items {
+                    flatten(item, objects);
+                }
             }
         }
         Value::Object(fields) if !fields.is_empty() => objects.push(Value::Object(fields)),

@@ -72,19 +72,19 @@ impl Matcher {
     pub(super) fn matches(&self, object: &Object) -> bool {
         let (now, before) = (object.id(), &object.original);
         let either =
-            |pattern: &Option<Regex>, part: fn(&Id) -> &str| fits(pattern, part(&now)) || fits(pattern, part(before));
+            |pattern: Option<&Regex>, part: fn(&Id) -> &str| fits(pattern, part(&now)) || fits(pattern, part(before));
         let metadata = |field: &str| object.value.get("metadata").and_then(|metadata| metadata.get(field));
         let all = |requirements: &[Requirement], pairs: Option<&Value>| requirements.iter().all(|it| it.matches(pairs));
-        either(&self.namespace, Id::effective_namespace)
-            && either(&self.name, |id| &id.name)
-            && fits(&self.group, &now.group)
-            && fits(&self.version, &now.version)
-            && fits(&self.kind, &now.kind)
+        either(self.namespace.as_ref(), Id::effective_namespace)
+            && either(self.name.as_ref(), |id| &id.name)
+            && fits(self.group.as_ref(), &now.group)
+            && fits(self.version.as_ref(), &now.version)
+            && fits(self.kind.as_ref(), &now.kind)
             && all(&self.labels, metadata("labels"))
             && all(&self.annotations, metadata("annotations"))
     }
 }
 
-fn fits(pattern: &Option<Regex>, text: &str) -> bool {
-    pattern.as_ref().is_none_or(|pattern| pattern.is_match(text))
+fn fits(pattern: Option<&Regex>, text: &str) -> bool {
+    pattern.is_none_or(|pattern| pattern.is_match(text))
 }
