@@ -31,7 +31,8 @@ fn source_path(document: &str) -> &str {
     document.lines().find_map(|line| line.strip_prefix("# Source: ")).unwrap_or("the manifest")
 }
 
-fn flatten(object: Value, objects: &mut Vec<Value>) {
+/// The object, or the items of a list one by one; nothing for a document without content.
+pub(super) fn flatten(object: Value, objects: &mut Vec<Value>) {
     let is_list = object.get("kind").and_then(Value::as_str).is_some_and(|kind| kind.ends_with("List"));
     match object {
         Value::Object(mut fields) if is_list && fields.get("items").is_some_and(Value::is_array) => {

@@ -8,6 +8,7 @@ use super::id::Id;
 use crate::goyaml;
 use crate::release::{Hook, HookMark};
 use crate::render::head::Head;
+use crate::render::parse::flatten;
 use crate::render::{Document, Error, KindOrder, Rendered, document_object};
 
 /// A document or hook and the objects in it.
@@ -72,21 +73,6 @@ impl Entry {
 
     fn is_changed(&self) -> bool {
         !self.before.iter().eq(self.objects.iter().map(|object| &object.value))
-    }
-}
-
-fn flatten(object: Value, objects: &mut Vec<Value>) {
-    let is_list = object.get("kind").and_then(Value::as_str).is_some_and(|kind| kind.ends_with("List"));
-    match object {
-        Value::Object(mut fields) if is_list && fields.get("items").is_some_and(Value::is_array) => {
-            if let Some(Value::Array(items)) = fields.remove("items") {
-                for item in items {
-                    flatten(item, objects);
-                }
-            }
-        }
-        Value::Object(fields) if !fields.is_empty() => objects.push(Value::Object(fields)),
-        _ => {}
     }
 }
 
