@@ -2,7 +2,7 @@
 //!
 //! Charts observe Go's types (`kindOf`, `%T`, comparison errors, `1e+06`), so a value keeps them: integers of every width, `float64`,
 //! byte strings that need not be UTF-8, lists with an element type, maps with reference semantics, and typed objects with methods.
-//! Values come from JSON ([`Value::from_json`]) or YAML and are printed ([`print`]), compared ([`compare`]) or turned back into JSON.
+//! Values come from JSON ([`Value::from_json`]) or YAML and are printed ([`mod@print`]), compared ([`compare`]) or turned back into JSON.
 //!
 //! Values are cheap to clone and live on one thread for one render; what crosses threads is `serde_json::Value`.
 //!
