@@ -52,23 +52,45 @@ async fn killed_in_the_middle_of_an_install_it_converges_when_it_is_back() -> Re
     has_converged(&scene, "hello-1.0.0")
 }
 
+/// How many writes of an install come only in some orders of events: a source that was not there yet is told once, for instance. Each is
+/// lost in two ways.
+const WRITES_BY_CHANCE: usize = 3;
+
+/// An install through a proxy that goes silent at a write.
+struct Install {
+    /// The writes that the proxy saw.
+    writes: usize,
+    /// Whether that write came, and the operator was killed at it.
+    killed: bool,
+}
+
 /// Kills the operator at a write of an install, starts it again, and sees that the release is installed. Without a cut it counts
 /// the writes.
-async fn install_with_kill(cut: Option<(usize, Lost)>) -> Result<usize> {
+async fn install_with_kill(cut: Option<(usize, Lost)>) -> Result<Install> {
     let mut scene = Scene::prepare("kill-write").await?;
     let proxy = ApiProxy::start(scene.cluster.operator_kubeconfig(), scene.charts.path(), cut).await?;
     scene.apply_release("web", &hello_spec("1.0.0")).await?;
     let kubeconfig = proxy.kubeconfig().to_owned();
     scene.start_operator_with(&OperatorOptions { kubeconfig, ..scene.operator_options() }).await?;
+    let mut killed = false;
     if cut.is_some() {
-        let silent = tokio::time::timeout(SOON, proxy.went_silent()).await;
-        silent.with_context(|| format!("the write did not come; {}", scene.operator_log()))?;
+        killed = tokio::select! {
+            biased;
+            silent = tokio::time::timeout(SOON, proxy.went_silent()) => {
+                silent.with_context(|| format!("neither the write nor the release came; {}", scene.operator_log()))?;
+                true
+            }
+            // This time the install needed fewer writes.
+            ready = scene.ready("web", "1.0.0") => ready.map(|_| false)?,
+        };
+    }
+    if killed {
         scene.kill_operator();
         scene.start_operator().await?;
     }
     scene.ready("web", "1.0.0").await?;
     has_converged(&scene, "hello-1.0.0")?;
-    Ok(proxy.writes())
+    Ok(Install { writes: proxy.writes(), killed })
 }
 
 #[tokio::test]
@@ -77,13 +99,18 @@ async fn killed_at_any_write_of_an_install_it_converges_when_it_is_back() -> Res
         eprintln!("skipped: the proxy reads kubeconfigs of our own control plane only");
         return Ok(());
     }
-    let writes = install_with_kill(None).await?;
-    let cuts = (1..=writes).flat_map(|number| [Lost::Request, Lost::Answer].map(|lost| (number, lost)));
-    futures::stream::iter(cuts)
+    let writes = install_with_kill(None).await?.writes;
+    let cuts: Vec<_> =
+        (1..=writes).flat_map(|number| [Lost::Request, Lost::Answer].map(|lost| (number, lost))).collect();
+    let all = cuts.len();
+    let installs: Vec<Install> = futures::stream::iter(cuts)
         .map(|cut| async move { install_with_kill(Some(cut)).await.with_context(|| format!("killed at {cut:?}")) })
         .buffer_unordered(AT_A_TIME)
-        .try_for_each(|_| async { Ok(()) })
-        .await
+        .try_collect()
+        .await?;
+    let killed = installs.iter().filter(|install| install.killed).count();
+    ensure!(killed + 2 * WRITES_BY_CHANCE >= all, "of {all} operators only {killed} came to the write to be killed at");
+    Ok(())
 }
 
 #[tokio::test]
