@@ -229,10 +229,11 @@ async fn from_oci_repository(repository: &Arc<OciRepository>, ctx: &Context) -> 
         metadata.name.as_deref().unwrap_or_default()
     );
     let not_ready = |why: &str| Error::SourceNotReady(format!("OCIRepository '{name}' is not ready: {why}"));
-    let Some(status) = &repository.status else { return Err(not_ready("it has not been fetched yet")) };
-    if status.observed_generation != metadata.generation {
-        return Err(not_ready("latest generation of object has not been reconciled"));
-    }
+    let Some(status) = repository.status.as_ref().filter(|status| status.observed_generation == metadata.generation)
+    else {
+        let why = "latest generation of object has not been reconciled";
+        return Err(Error::SourcePending(format!("OCIRepository '{name}' is not ready: {why}")));
+    };
     let message = find(&status.conditions, condition_type::READY).map(|ready| ready.message.clone());
     let Some(artifact) = status.artifact.as_ref().filter(|_| !is_true(&status.conditions, condition_type::STALLED))
     else {

@@ -2,9 +2,9 @@
 //!
 //! **Invariant:** every end of a reconcile maps to one answer; none is forgotten.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use kube_runtime::controller::Action;
 
@@ -17,12 +17,13 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Releases that wait for something on its way, without having said so.
 #[derive(Debug, Default)]
-pub(super) struct Patience(Mutex<HashSet<String>>);
+pub(super) struct Patience(Mutex<HashMap<String, Instant>>);
 
 impl Patience {
-    /// Whether the release may wait without saying so: the first time it asks.
+    /// Whether the release may wait without saying so: for a moment from when it first asks.
     pub(super) fn grant(&self, release: &HelmRelease) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(key(release))
+        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.entry(key(release)).or_insert_with(Instant::now).elapsed() < PATIENCE
     }
 
     /// The wait is over, or was told.

@@ -31,6 +31,7 @@ use crate::action::Slots;
 use crate::admin::Readiness;
 use crate::api::HelmRelease;
 use crate::api::conditions::{condition_type, is_true};
+use crate::api::metadata::FINALIZER;
 use crate::cluster::{Cluster, ConnectOptions, Touch, WatchScope};
 use crate::storage::{Storage, StorageTouch};
 use crate::telemetry::Metrics;
@@ -187,7 +188,8 @@ async fn watch_releases(
             Ok(watcher::Event::Apply(release) | watcher::Event::InitApply(release)) => {
                 let marks = Marks::of(&release);
                 let before = seen.insert(marks.uid.clone(), marks.clone());
-                if before.as_ref().is_none_or(|before| before.request != marks.request) {
+                let lost_finalizer = |before: &Marks| before.has_finalizer && !marks.has_finalizer;
+                if before.as_ref().is_none_or(|before| before.request != marks.request || lost_finalizer(before)) {
                     waker.wake(&release);
                 }
                 if before.is_none_or(|before| before.readiness != marks.readiness) {
@@ -245,8 +247,10 @@ async fn control(
 #[derive(Clone, PartialEq, Eq)]
 struct Marks {
     uid: String,
-    /// What wakes the release itself: spec, requests, finalizers, deletion; not the status.
-    request: (Option<i64>, Vec<(String, String)>, usize, bool),
+    /// What wakes the release itself: spec, requests, deletion; not the status.
+    request: (Option<i64>, Vec<(String, String)>, bool),
+    /// Our finalizer is on; that somebody took it off matters, that we put it on does not.
+    has_finalizer: bool,
     /// What wakes those that depend on it.
     readiness: (Option<i64>, bool),
 }
@@ -261,9 +265,9 @@ impl Marks {
             request: (
                 metadata.generation,
                 requests.map(|(key, value)| (key.clone(), value.clone())).collect(),
-                metadata.finalizers.as_ref().map_or(0, Vec::len),
                 metadata.deletion_timestamp.is_some(),
             ),
+            has_finalizer: metadata.finalizers.iter().flatten().any(|finalizer| finalizer == FINALIZER),
             readiness: (
                 status.and_then(|status| status.observed_generation),
                 status.is_some_and(|status| is_true(&status.conditions, condition_type::READY)),
