@@ -11,7 +11,7 @@ use super::manifest::document_object;
 use super::{Error, Settings, Workbench, now};
 use crate::api::action::TestFilter;
 use crate::api::metadata::{ORIGIN_NAME_LABEL, ORIGIN_NAMESPACE_LABEL};
-use crate::cluster::{ApplyOptions, DeleteOptions, Propagation, WaitOptions};
+use crate::cluster::{ApplyOptions, DeleteOptions, Propagation};
 use crate::readiness::Purpose;
 use crate::release::{DeletePolicy, Hook, HookEvent, HookPhase, HookRun, Time, sort_by_weight};
 
@@ -100,14 +100,7 @@ async fn create_and_wait(
 ) -> Result<(), Error> {
     let options = ApplyOptions { mark: false, strict: settings.validate, ..ApplyOptions::new(bench.origin.clone()) };
     bench.cluster.apply(objects, &options).await?.into_result()?;
-    let wait = WaitOptions {
-        origin: bench.origin.clone(),
-        purpose: Purpose::Hook,
-        timeout: settings.timeout,
-        cancel: bench.cancel.clone(),
-        custom: None,
-        fail_fast: true,
-    };
+    let wait = bench.wait_options(settings, Purpose::Hook);
     Error::of_wait(bench.slot.idle(bench.cluster.wait_single(object, &wait)).await?)
 }
 

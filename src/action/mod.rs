@@ -23,10 +23,13 @@ mod uninstall;
 mod unlock;
 mod upgrade;
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use crate::cluster::{ApplyOptions, Cluster, Origin, Ownership};
+use crate::cluster::{ApplyOptions, Cluster, CustomRule, Origin, Ownership, WaitOptions};
+use crate::readiness::{HealthChecks, Purpose};
 use crate::storage::{Storage, StorageKey};
 
 pub use ambient::SystemAmbient;
@@ -63,6 +66,8 @@ pub struct Workbench {
     pub slot: Slot,
     /// Ends waits early when the program stops or the request has changed.
     pub cancel: CancellationToken,
+    /// What readiness of custom resources means for this release.
+    pub health_checks: Arc<HealthChecks>,
     /// Digest of the chart's artifact, for snapshots.
     pub oci_digest: Option<String>,
 }
@@ -77,6 +82,20 @@ impl Workbench {
             take_over: settings.take_over.clone(),
             replace: settings.force && !settings.server_side,
             ..ApplyOptions::new(self.origin.clone())
+        }
+    }
+
+    /// How objects of the release are waited for.
+    fn wait_options(&self, settings: &Settings, purpose: Purpose) -> WaitOptions {
+        let checks = Arc::clone(&self.health_checks);
+        let rule: CustomRule = Arc::new(move |object| checks.judge(object));
+        WaitOptions {
+            origin: self.origin.clone(),
+            purpose,
+            timeout: settings.timeout,
+            cancel: self.cancel.clone(),
+            custom: (!self.health_checks.is_empty()).then_some(rule),
+            fail_fast: true,
         }
     }
 }

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::journal::Journal;
 use super::manifest::manifest_objects;
 use super::{Error, Prepared, Settings, Workbench, hooks};
-use crate::cluster::{ApplyReport, DeleteOptions, ObjectReference, Propagation, WaitOptions};
+use crate::cluster::{ApplyReport, DeleteOptions, ObjectReference, Propagation};
 use crate::lifecycle::{Outcome, ReleaseAction};
 use crate::readiness::Purpose;
 use crate::release::{HookEvent, Release, Status};
@@ -165,13 +165,6 @@ async fn delete_objects(bench: &Workbench, objects: &[Value]) -> Result<(), Erro
 
 /// Waits until the objects are ready.
 async fn wait(bench: &Workbench, settings: &Settings, objects: &[Value]) -> Result<(), Error> {
-    let options = WaitOptions {
-        origin: bench.origin.clone(),
-        purpose: Purpose::Release { wait_for_jobs: settings.wait_for_jobs },
-        timeout: settings.timeout,
-        cancel: bench.cancel.clone(),
-        custom: None,
-        fail_fast: true,
-    };
+    let options = bench.wait_options(settings, Purpose::Release { wait_for_jobs: settings.wait_for_jobs });
     Error::of_wait(bench.slot.idle(bench.cluster.wait(objects, &options)).await?)
 }

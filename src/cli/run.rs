@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::admin::{self, Readiness};
 use crate::api;
 use crate::api::helm_release::DriftMode;
-use crate::controller::{self, Config, Sources};
+use crate::controller::{self, Config, KubeConfigTrust, Sources};
 use crate::telemetry::{Encoding, Metrics, install_logging};
 
 /// Flags of `rhumb run`.
@@ -73,6 +73,12 @@ pub(super) struct Run {
     /// Field manager of applied objects
     #[arg(long, default_value = api::metadata::FIELD_MANAGER)]
     field_manager: String,
+    /// Let kubeconfigs of releases run programs for their credentials
+    #[arg(long, action = clap::ArgAction::Set, num_args = 0..=1, default_value_t = false, default_missing_value = "true", require_equals = true)]
+    insecure_kubeconfig_exec: bool,
+    /// Let kubeconfigs of releases turn off certificate checks
+    #[arg(long, action = clap::ArgAction::Set, num_args = 0..=1, default_value_t = false, default_missing_value = "true", require_equals = true)]
+    insecure_kubeconfig_tls: bool,
     /// Elect a leader among several processes
     #[arg(long, action = clap::ArgAction::Set, num_args = 0..=1, default_value_t = false, default_missing_value = "true", require_equals = true)]
     enable_leader_election: bool,
@@ -110,7 +116,29 @@ struct WithoutEffect {
     #[arg(long, hide = true)]
     oom_watch_interval: Option<String>,
     #[arg(long, hide = true)]
+    oom_watch_max_memory_path: Option<String>,
+    #[arg(long, hide = true)]
+    oom_watch_current_memory_path: Option<String>,
+    #[arg(long, hide = true)]
     token_cache_max_size: Option<i64>,
+    #[arg(long, hide = true)]
+    token_cache_max_duration: Option<String>,
+    #[arg(long, hide = true)]
+    http_timeout: Option<String>,
+    #[arg(long, hide = true)]
+    default_kubeconfig_service_account: Option<String>,
+    #[arg(long, hide = true)]
+    override_manager: Vec<String>,
+    #[arg(long, hide = true)]
+    snapshot_digest_algo: Option<String>,
+    #[arg(long, hide = true)]
+    leader_election_lease_duration: Option<String>,
+    #[arg(long, hide = true)]
+    leader_election_renew_deadline: Option<String>,
+    #[arg(long, hide = true)]
+    leader_election_retry_period: Option<String>,
+    #[arg(long, hide = true, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true", require_equals = true)]
+    leader_election_release_on_cancel: Option<bool>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -179,6 +207,10 @@ impl Run {
                 SourcesFlag::External => Sources::External,
             },
             field_manager: self.field_manager.clone(),
+            kubeconfigs: KubeConfigTrust {
+                exec: self.insecure_kubeconfig_exec,
+                insecure_tls: self.insecure_kubeconfig_tls,
+            },
             leader_election: self.enable_leader_election,
         }
     }
@@ -194,7 +226,18 @@ impl WithoutEffect {
             ("--feature-gates", self.feature_gates.is_some()),
             ("--oom-watch-memory-threshold", self.oom_watch_memory_threshold.is_some()),
             ("--oom-watch-interval", self.oom_watch_interval.is_some()),
+            ("--oom-watch-max-memory-path", self.oom_watch_max_memory_path.is_some()),
+            ("--oom-watch-current-memory-path", self.oom_watch_current_memory_path.is_some()),
             ("--token-cache-max-size", self.token_cache_max_size.is_some()),
+            ("--token-cache-max-duration", self.token_cache_max_duration.is_some()),
+            ("--http-timeout", self.http_timeout.is_some()),
+            ("--default-kubeconfig-service-account", self.default_kubeconfig_service_account.is_some()),
+            ("--override-manager", !self.override_manager.is_empty()),
+            ("--snapshot-digest-algo", self.snapshot_digest_algo.is_some()),
+            ("--leader-election-lease-duration", self.leader_election_lease_duration.is_some()),
+            ("--leader-election-renew-deadline", self.leader_election_renew_deadline.is_some()),
+            ("--leader-election-retry-period", self.leader_election_retry_period.is_some()),
+            ("--leader-election-release-on-cancel", self.leader_election_release_on_cancel.is_some()),
         ];
         for (flag, _) in given.into_iter().filter(|(_, given)| *given) {
             tracing::warn!(flag, "the flag is accepted for compatibility and has no effect");

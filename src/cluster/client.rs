@@ -165,7 +165,31 @@ async fn load(kubeconfig: Kubeconfig, options: &ConnectOptions) -> Result<Config
     if skips_checks && !options.allow_insecure_tls {
         return Err(Error::Configuration { message: "the kubeconfig turns off certificate checks".into() });
     }
+    if matches!(options.connection, Connection::Text(_)) {
+        check_self_contained(&kubeconfig)?;
+    }
     Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.map_err(configuration)
+}
+
+/// A kubeconfig from a Secret must not name files: they would be this program's own, such as its token, sent wherever its author likes.
+fn check_self_contained(kubeconfig: &Kubeconfig) -> Result<(), Error> {
+    let users = kubeconfig.auth_infos.iter().filter_map(|user| user.auth_info.as_ref());
+    let of_users = users.into_iter().flat_map(|user| {
+        [
+            ("tokenFile", user.token_file.is_some()),
+            ("client-certificate", user.client_certificate.is_some()),
+            ("client-key", user.client_key.is_some()),
+        ]
+    });
+    let clusters = kubeconfig.clusters.iter().filter_map(|cluster| cluster.cluster.as_ref());
+    let of_clusters =
+        clusters.into_iter().map(|cluster| ("certificate-authority", cluster.certificate_authority.is_some()));
+    match of_users.chain(of_clusters).find(|(_, given)| *given) {
+        Some((field, _)) => Err(Error::Configuration {
+            message: format!("the kubeconfig names a file ({field}); give its content instead"),
+        }),
+        None => Ok(()),
+    }
 }
 
 fn configuration(error: impl std::error::Error) -> Error {
@@ -200,6 +224,28 @@ mod tests {
     use std::sync::Mutex;
 
     use super::*;
+
+    #[tokio::test]
+    async fn a_kubeconfig_from_a_secret_reads_no_files_and_runs_nothing() {
+        let refusal = |user: &str, cluster: &str| {
+            let text = format!(
+                "{{contexts: [{{name: a, context: {{cluster: a, user: a}}}}], current-context: a, \
+                 clusters: [{{name: a, cluster: {{server: 'https://127.0.0.1:1'{cluster}}}}}], users: [{{name: a, user: {{{user}}}}}]}}"
+            );
+            let options = ConnectOptions { connection: Connection::Text(text), ..ConnectOptions::default() };
+            async move { connect(&options).await.err().map(|error| error.to_string()).unwrap_or_default() }
+        };
+        assert_eq!(refusal("token: abc", "").await, "");
+        for (user, cluster, word) in [
+            ("tokenFile: /var/run/secrets/token", "", "tokenFile"),
+            ("client-certificate: /a, client-key: /b", "", "client-certificate"),
+            ("token: abc", ", certificate-authority: /etc/passwd", "certificate-authority"),
+            ("token: abc", ", insecure-skip-tls-verify: true", "certificate checks"),
+            ("exec: {command: sh, apiVersion: client.authentication.k8s.io/v1}", "", "runs a program"),
+        ] {
+            assert!(refusal(user, cluster).await.contains(word), "{word}");
+        }
+    }
 
     #[tokio::test]
     async fn impersonation_names_the_account_and_no_groups() {

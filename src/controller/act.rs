@@ -48,7 +48,7 @@ pub(super) async fn act(
     draft.status = begin(&seen.observation(&draft.status), &inputs.desired, action, &timeout, jiff::Timestamp::now());
     let bench = &inputs.bench;
     // Our own writes must not look like drift to the watches.
-    let _quiet = ctx.cluster.watches().hold(&bench.origin.release);
+    let _quiet = bench.cluster.watches().hold(&bench.origin.release);
     let outcome = match action {
         ReleaseAction::Install | ReleaseAction::Upgrade => {
             let started = Instant::now();

@@ -17,6 +17,15 @@ pub enum Sources {
     External,
 }
 
+/// What a kubeconfig that a user gives may do; nothing of it by default.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct KubeConfigTrust {
+    /// Run programs for its credentials.
+    pub exec: bool,
+    /// Turn off certificate checks.
+    pub insecure_tls: bool,
+}
+
 /// How the operator runs.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -54,6 +63,8 @@ pub struct Config {
     pub sources: Sources,
     /// Field manager of everything applied.
     pub field_manager: String,
+    /// What kubeconfigs of releases may do.
+    pub kubeconfigs: KubeConfigTrust,
     /// Whether one of several processes leads.
     pub leader_election: bool,
 }

@@ -12,6 +12,7 @@ use super::backoff::Backoff;
 use super::config::Config;
 use super::events::Events;
 use super::observe::ForeignActions;
+use super::remote::Remotes;
 use super::requeue::Patience;
 use super::sources::{SourceStores, Sources};
 use super::status::Written;
@@ -34,6 +35,7 @@ pub(super) struct Context {
     pub(super) cluster: Cluster,
     pub(super) storage: Storage,
     pub(super) sources: Sources,
+    pub(super) remotes: Remotes,
     pub(super) source_stores: SourceStores,
     pub(super) releases: Store<HelmRelease>,
     pub(super) written: Written,

@@ -8,9 +8,17 @@ use kube_runtime::reflector::ObjectRef;
 
 use super::Error;
 use super::context::{Context, identity};
+use serde_json::Value;
+
 use crate::api::HelmRelease;
 use crate::api::conditions::{condition_type, find, is_true};
 use crate::api::helm_release::DependencyReference;
+use crate::readiness::{Expression, ExpressionError};
+
+/// The variable for the release itself.
+const SELF: &str = "self";
+/// The variable for the dependency.
+const DEPENDENCY: &str = "dep";
 
 /// Checks every dependency; the first that is not ready is told.
 pub(super) fn check(release: &HelmRelease, ctx: &Context) -> Result<(), Error> {
@@ -18,16 +26,49 @@ pub(super) fn check(release: &HelmRelease, ctx: &Context) -> Result<(), Error> {
     for dependency in &release.spec.depends_on {
         let (namespace, name) = key(dependency, own_namespace);
         let found = ctx.releases.get(&ObjectRef::new(name).within(namespace));
-        let why = match found {
-            Some(found) => match not_ready(&found) {
+        let expression = ready_expression(dependency)?;
+        let why = match (found, expression) {
+            (None, _) => ": it does not exist".to_owned(),
+            (Some(found), Some(expression)) => {
+                match expression.holds([(SELF, &to_json(release)), (DEPENDENCY, &to_json(&found))]) {
+                    Ok(true) => continue,
+                    Ok(false) => " according to its readyExpr".to_owned(),
+                    Err(error) => format!(": {error}"),
+                }
+            }
+            (Some(found), None) => match not_ready(&found) {
                 None => continue,
                 Some(why) => format!(": {why}"),
             },
-            None => ": it does not exist".to_owned(),
         };
         return Err(Error::DependencyNotReady { namespace: namespace.to_owned(), name: name.to_owned(), why });
     }
     Ok(())
+}
+
+/// The expression that says whether a dependency is ready, instead of its Ready condition.
+fn ready_expression(dependency: &DependencyReference) -> Result<Option<Expression>, Error> {
+    let Some(text) = dependency.ready_expr.as_deref().filter(|text| !text.is_empty()) else { return Ok(None) };
+    let field = || format!("spec.dependsOn[{}].readyExpr", dependency.name);
+    let expression = Expression::parse(text).map_err(|source| Error::Expression { field: field(), source })?;
+    let unknown = expression.unknown_variables(&[SELF, DEPENDENCY]);
+    if let Some(name) = unknown.first() {
+        let message = format!("undeclared reference to '{name}': there are only '{SELF}' and '{DEPENDENCY}'");
+        let source = ExpressionError::Invalid { source_text: text.to_owned(), message };
+        return Err(Error::Expression { field: field(), source });
+    }
+    Ok(Some(expression))
+}
+
+fn to_json(release: &HelmRelease) -> Value {
+    serde_json::to_value(release).unwrap_or_default()
+}
+
+/// Whether a release depends on another by an expression, which any change of either can make true.
+pub(super) fn depends_by_expression(release: &HelmRelease, namespace: &str, name: &str) -> bool {
+    let (own_namespace, _) = identity(release);
+    let by_expression = |dependency: &&DependencyReference| dependency.ready_expr.is_some();
+    release.spec.depends_on.iter().filter(by_expression).any(|it| key(it, own_namespace) == (namespace, name))
 }
 
 /// Whether a release depends on another.

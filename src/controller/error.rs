@@ -3,6 +3,7 @@
 //! **Invariant:** every error has a reason for the Ready condition and a class that decides the requeue.
 
 use crate::api::conditions::reason;
+use crate::readiness::ExpressionError;
 use crate::{action, api, chart, cluster, source, storage};
 
 /// What an error means for the next try.
@@ -29,6 +30,26 @@ pub enum Error {
         field: &'static str,
         /// What would go wrong.
         why: &'static str,
+    },
+    /// The kubeconfig of another cluster cannot be used.
+    #[error("{message}")]
+    KubeConfig {
+        /// Which Secret, and what is wrong with it; never its content.
+        message: String,
+    },
+    /// There is no Secret with the kubeconfig of another cluster.
+    #[error("{secret} not found")]
+    KubeConfigMissing {
+        /// Which Secret.
+        secret: String,
+    },
+    /// An expression that is not CEL, or asks for what is not there.
+    #[error("{field}: {source}")]
+    Expression {
+        /// The field.
+        field: String,
+        /// What is wrong.
+        source: ExpressionError,
     },
     /// A range where only an exact version will do.
     #[error("{field}: {version:?} is not an exact version: {why}")]
@@ -120,6 +141,7 @@ impl Error {
     pub(super) fn reason(&self) -> &'static str {
         match self {
             Self::Spec(_) | Self::IgnoreRule(_) | Self::Unsupported { .. } => reason::INVALID_SPEC,
+            Self::Expression { .. } => reason::INVALID_CEL_EXPRESSION,
             Self::UnpinnedVersion { .. } => reason::INVALID_CHART_REFERENCE,
             Self::AccessDenied { .. } => reason::ACCESS_DENIED,
             Self::SourceNotReady(_) | Self::SourcePending(_) => reason::SOURCE_NOT_READY,
@@ -128,7 +150,7 @@ impl Error {
             Self::DependencyNotReady { .. } => reason::DEPENDENCY_NOT_READY,
             Self::Values { .. } => reason::VALUES_ERROR,
             Self::State(_) => reason::STATE_ERROR,
-            Self::Cluster(_) => reason::REST_CLIENT_ERROR,
+            Self::Cluster(_) | Self::KubeConfig { .. } | Self::KubeConfigMissing { .. } => reason::REST_CLIENT_ERROR,
             Self::Chart(_) | Self::Action(_) | Self::Write { .. } | Self::LeaseLost => reason::RECONCILE_ERROR,
         }
     }
@@ -139,6 +161,7 @@ impl Error {
             Self::Spec(_)
             | Self::IgnoreRule(_)
             | Self::Unsupported { .. }
+            | Self::Expression { .. }
             | Self::UnpinnedVersion { .. }
             | Self::AccessDenied { .. } => Class::Terminal,
             Self::SourceNotReady(_) | Self::SourcePending(_) | Self::DependencyNotReady { .. } => Class::Waiting,
@@ -147,6 +170,8 @@ impl Error {
             | Self::Values { .. }
             | Self::Chart(_)
             | Self::Cluster(_)
+            | Self::KubeConfig { .. }
+            | Self::KubeConfigMissing { .. }
             | Self::State(_)
             | Self::Action(_)
             | Self::Write { .. }

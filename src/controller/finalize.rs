@@ -6,18 +6,20 @@
 
 use std::sync::Arc;
 
+use k8s_openapi::api::core::v1::ServiceAccount;
 use kube::api::{Api, Patch, PatchParams};
 use serde_json::json;
 
 use super::Error;
 use super::chart::delete_helm_chart;
 use super::context::{Context, identity};
-use super::prerequisites::workbench;
+use super::prerequisites::{account, workbench};
+use super::remote::{self, Place};
 use super::requeue::Ending;
 use crate::action::{Settings, Slot, Uninstalled, uninstall};
-use crate::api::HelmRelease;
 use crate::api::conditions::reason;
 use crate::api::metadata::FINALIZER;
+use crate::api::{HelmRelease, HelmReleaseStatus};
 use crate::lifecycle::{self, Event, EventType};
 
 /// Puts the finalizer on.
@@ -71,8 +73,17 @@ async fn leave_cluster(release: &Arc<HelmRelease>, slot: &Slot, ctx: &Context) -
         let helm_name = newest.map_or_else(|| release.release_name(), |newest| newest.name.clone());
         let helm_namespace =
             newest.map_or_else(|| release.release_namespace().to_owned(), |newest| newest.namespace.clone());
-        let bench = workbench(release, &helm_name, &helm_namespace, storage_namespace, slot, ctx);
-        let _quiet = ctx.cluster.watches().hold(&bench.origin.release);
+        let place = match reach(release, ctx).await? {
+            Ok(place) => place,
+            Err(why) => {
+                let message = format!("Helm uninstall skipped for release {}: {why}", release_name(release));
+                let event = Event { event_type: EventType::Warning, reason: reason::UNINSTALL_FAILED, message };
+                ctx.publish(release, &[event]);
+                return leave_chart(&status, ctx).await;
+            }
+        };
+        let bench = workbench(release, &helm_name, &helm_namespace, storage_namespace, slot, &place, ctx);
+        let _quiet = bench.cluster.watches().hold(&bench.origin.release);
         let settings = Settings::uninstall(release);
         if let Uninstalled::Gone { revision, chart } = uninstall(&bench, &settings).await? {
             let message = format!(
@@ -84,10 +95,33 @@ async fn leave_cluster(release: &Arc<HelmRelease>, slot: &Slot, ctx: &Context) -
             );
         }
     }
-    if let Some(location) = &status.helm_chart {
-        delete_helm_chart(location, ctx).await?;
+    leave_chart(&status, ctx).await
+}
+
+/// Where the release is, or why nobody can reach it any more: its kubeconfig or the account that it acts as is gone, as when a whole
+/// namespace is deleted. Holding the object back would not change that, so its release is left behind, as in Flux 1.6.
+async fn reach(release: &HelmRelease, ctx: &Context) -> Result<Result<Place, String>, Error> {
+    let place = match remote::place(release, ctx).await {
+        Ok(place) => place,
+        Err(error @ Error::KubeConfigMissing { .. }) => return Ok(Err(error.to_string())),
+        Err(error) => return Err(error),
+    };
+    let Some(account) = account(release, ctx) else { return Ok(Ok(place)) };
+    let (namespace, _) = identity(release);
+    let accounts: Api<ServiceAccount> = Api::namespaced(place.cluster.own_client().clone(), namespace);
+    match accounts.get_metadata_opt(account).await {
+        Ok(None) => Ok(Err(format!("ServiceAccount '{namespace}/{account}' not found"))),
+        // Where it cannot be asked for, the uninstall itself will tell.
+        Ok(Some(_)) | Err(_) => Ok(Ok(place)),
     }
-    Ok(())
+}
+
+/// Deletes the release's own HelmChart.
+async fn leave_chart(status: &HelmReleaseStatus, ctx: &Context) -> Result<(), Error> {
+    match &status.helm_chart {
+        Some(location) => delete_helm_chart(location, ctx).await,
+        None => Ok(()),
+    }
 }
 
 async fn write_finalizers(

@@ -19,6 +19,7 @@ mod helm_release;
 mod lease;
 mod observe;
 mod prerequisites;
+mod remote;
 mod requeue;
 mod run;
 mod sources;
@@ -27,6 +28,6 @@ mod target;
 mod trigger;
 mod values;
 
-pub use config::{Config, Sources};
+pub use config::{Config, KubeConfigTrust, Sources};
 pub use error::Error;
 pub use run::run;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::chart::{FoundChart, find_chart, wanted_helm_chart};
 use super::context::{Context, identity};
+use super::remote::{self, Place};
 use super::{Error, chart, dependencies, values};
 use crate::action::Slot;
 use crate::action::Workbench;
@@ -14,6 +15,7 @@ use crate::api::{HelmRelease, HelmReleaseStatus};
 use crate::chart::Values;
 use crate::cluster::{Impersonation, Origin, ReleaseKey};
 use crate::lifecycle::{Desired, Event, EventType, InputDigests};
+use crate::readiness::{HealthCheckSource, HealthChecks};
 use crate::release::{config_digest, digest_of};
 use crate::storage::StorageKey;
 use tokio_util::sync::CancellationToken;
@@ -33,7 +35,7 @@ pub(super) async fn gather(
     slot: &Slot,
     ctx: &Context,
 ) -> Result<Inputs, Error> {
-    check_supported(release)?;
+    let health_checks = health_checks(release)?;
     move_helm_chart(release, status, ctx).await?;
     let found = find_chart(release, ctx).await;
     dependencies::check(release, ctx)?;
@@ -49,35 +51,37 @@ pub(super) async fn gather(
         common_metadata: release.spec.common_metadata.as_ref().map(digest_of).unwrap_or_default(),
     };
     let desired = Desired::of(release, chart.facts.clone(), digests, ctx.config.default_drift_mode);
-    let mut bench =
-        workbench(release, &desired.release_name, &desired.release_namespace, &desired.storage_namespace, slot, ctx);
+    let place = remote::place(release, ctx).await?;
+    let mut bench = workbench(
+        release,
+        &desired.release_name,
+        &desired.release_namespace,
+        &desired.storage_namespace,
+        slot,
+        &place,
+        ctx,
+    );
+    bench.health_checks = Arc::new(health_checks);
     bench.oci_digest.clone_from(&desired.chart.oci_digest);
     Ok(Inputs { desired, chart, values: Arc::new(values), bench })
 }
 
-/// Refuses fields that cannot be honoured yet and must not be ignored.
-fn check_supported(release: &HelmRelease) -> Result<(), Error> {
-    if release.spec.kube_config.is_some() {
-        let why = "the release would go to this cluster instead of the one that is meant";
-        return Err(Error::Unsupported { field: "spec.kubeConfig", why });
-    }
-    if release.spec.depends_on.iter().any(|dependency| dependency.ready_expr.is_some()) {
-        let why = "the dependency would be judged by its Ready condition instead";
-        return Err(Error::Unsupported { field: "spec.dependsOn[].readyExpr", why });
-    }
-    Ok(())
+fn health_checks(release: &HelmRelease) -> Result<HealthChecks, Error> {
+    let sources = release.spec.health_check_exprs.iter().map(|check| HealthCheckSource {
+        api_version: &check.api_version,
+        kind: &check.kind,
+        in_progress: check.in_progress.as_deref(),
+        failed: check.failed.as_deref(),
+        current: &check.current,
+    });
+    HealthChecks::parse(sources)
+        .map_err(|source| Error::Expression { field: "spec.healthCheckExprs".to_owned(), source })
 }
 
 /// Oddities of the spec that are accepted and should be known.
 pub(super) fn warnings(release: &HelmRelease) -> Vec<Event> {
-    let mut warnings = release.warnings();
-    if !release.spec.health_check_exprs.is_empty() {
-        warnings.push(
-            "spec.healthCheckExprs has no effect in this version: objects are judged by the built-in rules".to_owned(),
-        );
-    }
     let event = |message| Event { event_type: EventType::Warning, reason: reason::SPEC_WARNING, message };
-    warnings.into_iter().map(event).collect()
+    release.warnings().into_iter().map(event).collect()
 }
 
 /// Notes where the release's HelmChart is; one that it no longer wants is deleted.
@@ -92,26 +96,31 @@ async fn move_helm_chart(release: &HelmRelease, status: &mut HelmReleaseStatus, 
     Ok(())
 }
 
-/// The workbench for a release at a place in storage, in the name of the release's service account.
+/// The service account that a release acts as.
+pub(super) fn account<'a>(release: &'a HelmRelease, ctx: &'a Context) -> Option<&'a str> {
+    let given = release.spec.service_account_name.as_deref().filter(|name| !name.is_empty());
+    given.or(ctx.config.default_service_account.as_deref())
+}
+
+/// The workbench for a release at a place in storage of its cluster, in the name of the release's service account.
 pub(super) fn workbench(
     release: &HelmRelease,
     helm_name: &str,
     helm_namespace: &str,
     storage_namespace: &str,
     slot: &Slot,
+    place: &Place,
     ctx: &Context,
 ) -> Workbench {
     let (namespace, name) = identity(release);
-    let account = release.spec.service_account_name.as_deref().filter(|name| !name.is_empty());
-    let account = account.or(ctx.config.default_service_account.as_deref());
-    let (cluster, storage) = match account {
+    let (cluster, storage) = match account(release, ctx) {
         Some(account) => {
             let user = Impersonation::ServiceAccount { namespace: namespace.to_owned(), name: account.to_owned() };
-            let cluster = ctx.cluster.impersonate(&user);
-            let storage = ctx.storage.with_user(&cluster);
+            let cluster = place.cluster.impersonate(&user);
+            let storage = place.storage.with_user(&cluster);
             (cluster, storage)
         }
-        None => (ctx.cluster.clone(), ctx.storage.clone()),
+        None => (place.cluster.clone(), place.storage.clone()),
     };
     Workbench {
         cluster,
@@ -125,6 +134,7 @@ pub(super) fn workbench(
         slot: slot.clone(),
         // A program that stops lets actions end within its grace period; cutting a wait short would fail a release for it.
         cancel: CancellationToken::new(),
+        health_checks: Arc::default(),
         oci_digest: None,
     }
 }

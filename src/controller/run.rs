@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** nothing is written before this process leads, and nothing after it no longer does.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::convert::Infallible;
 use std::sync::Arc;
 
@@ -22,6 +22,7 @@ use super::context::{Context, identity};
 use super::events::Events;
 use super::lease::Election;
 use super::observe::ForeignActions;
+use super::remote::{RemoteChanges, Remotes};
 use super::requeue::Patience;
 use super::sources::{self, Changed, Dependencies};
 use super::status::Written;
@@ -56,8 +57,13 @@ pub async fn run(
     let cluster = Cluster::connect(&options).await?;
     readiness.set(true);
     let client = cluster.own_client().clone();
+    let (remotes, remote_changes) = Remotes::new(ConnectOptions {
+        allow_exec: config.kubeconfigs.exec,
+        allow_insecure_tls: config.kubeconfigs.insecure_tls,
+        ..options
+    });
     let election = config.leader_election.then(|| election(&config));
-    let work = Box::pin(lead(config, cluster, Arc::clone(&metrics), stop.clone()));
+    let work = Box::pin(lead(config, cluster, (remotes, remote_changes), Arc::clone(&metrics), stop.clone()));
     let Some(election) = election else { return work.await };
     let mut result = Ok(());
     let leading = election.lead(client, &stop, async {
@@ -87,7 +93,13 @@ fn short_hash(text: &str) -> String {
 }
 
 /// The work of the leader.
-async fn lead(config: Config, cluster: Cluster, metrics: Arc<Metrics>, stop: CancellationToken) -> Result<(), Error> {
+async fn lead(
+    config: Config,
+    cluster: Cluster,
+    (remotes, remote_changes): (Remotes, RemoteChanges),
+    metrics: Arc<Metrics>,
+    stop: CancellationToken,
+) -> Result<(), Error> {
     let config = Arc::new(config);
     let client = cluster.own_client().clone();
     let events = Events::new(client.clone(), "helm-controller");
@@ -110,6 +122,7 @@ async fn lead(config: Config, cluster: Cluster, metrics: Arc<Metrics>, stop: Can
         client: client.clone(),
         cluster,
         storage,
+        remotes,
         source_stores: started.sources.stores.clone(),
         sources: started.sources,
         releases: releases.clone(),
@@ -125,8 +138,8 @@ async fn lead(config: Config, cluster: Cluster, metrics: Arc<Metrics>, stop: Can
     let triggers = async {
         tokio::join!(
             forward_sources(started.changes, &waker),
-            forward_touches(touches, &waker),
-            forward_records(records, &waker),
+            forward_cluster(touches, records, &waker),
+            forward_cluster(remote_changes.touches, remote_changes.records, &waker),
             waker.clone().watch_values(client.clone(), Arc::clone(&config)),
         )
     };
@@ -146,6 +159,11 @@ async fn forward_sources(mut changes: UnboundedReceiver<Changed>, waker: &Waker)
     while let Some(changed) = changes.recv().await {
         waker.source(&changed);
     }
+}
+
+/// Wakes the releases of what others touch in a cluster.
+async fn forward_cluster(touches: UnboundedReceiver<Touch>, records: UnboundedReceiver<StorageTouch>, waker: &Waker) {
+    tokio::join!(forward_touches(touches, waker), forward_records(records, waker));
 }
 
 /// Wakes the releases of touched live objects.
@@ -189,11 +207,15 @@ async fn watch_releases(
                 let marks = Marks::of(&release);
                 let before = seen.insert(marks.uid.clone(), marks.clone());
                 let lost_finalizer = |before: &Marks| before.has_finalizer && !marks.has_finalizer;
-                if before.as_ref().is_none_or(|before| before.request != marks.request || lost_finalizer(before)) {
+                if before.as_ref().is_none_or(|before| {
+                    before.request != marks.request || before.described != marks.described || lost_finalizer(before)
+                }) {
                     waker.wake(&release);
                 }
                 if before.is_none_or(|before| before.readiness != marks.readiness) {
                     waker.dependants(&release);
+                } else {
+                    waker.expressions(&release);
                 }
             }
             Ok(watcher::Event::Delete(release)) => {
@@ -249,6 +271,8 @@ struct Marks {
     uid: String,
     /// What wakes the release itself: spec, requests, deletion; not the status.
     request: (Option<i64>, Vec<(String, String)>, bool),
+    /// Labels and annotations, of a release that waits for an expression: it may be about them.
+    described: Option<(BTreeMap<String, String>, BTreeMap<String, String>)>,
     /// Our finalizer is on; that somebody took it off matters, that we put it on does not.
     has_finalizer: bool,
     /// What wakes those that depend on it.
@@ -267,6 +291,9 @@ impl Marks {
                 requests.map(|(key, value)| (key.clone(), value.clone())).collect(),
                 metadata.deletion_timestamp.is_some(),
             ),
+            described: release.spec.depends_on.iter().any(|dependency| dependency.ready_expr.is_some()).then(|| {
+                (metadata.labels.clone().unwrap_or_default(), metadata.annotations.clone().unwrap_or_default())
+            }),
             has_finalizer: metadata.finalizers.iter().flatten().any(|finalizer| finalizer == FINALIZER),
             readiness: (
                 status.and_then(|status| status.observed_generation),

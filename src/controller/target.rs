@@ -10,6 +10,7 @@ use super::Error;
 use super::act::Draft;
 use super::context::Context;
 use super::prerequisites::{Inputs, workbench};
+use super::remote;
 use super::requeue::Ending;
 use crate::action::{Settings, Slot, Uninstalled, uninstall};
 use crate::api::conditions::reason;
@@ -33,8 +34,9 @@ pub(super) async fn leave_old(
         return Ok(None);
     }
     let release = Arc::clone(&draft.release);
-    let bench = workbench(&release, &newest.name, &newest.namespace, &storage_namespace, slot, ctx);
-    let _quiet = ctx.cluster.watches().hold(&bench.origin.release);
+    let place = remote::place(&release, ctx).await?;
+    let bench = workbench(&release, &newest.name, &newest.namespace, &storage_namespace, slot, &place, ctx);
+    let _quiet = bench.cluster.watches().hold(&bench.origin.release);
     if let Uninstalled::Gone { revision, chart } = uninstall(&bench, &Settings::uninstall(&release)).await? {
         let message = format!(
             "Helm uninstall succeeded for release {}/{}.v{revision} with chart {chart}",

@@ -17,7 +17,7 @@ use kube_runtime::watcher::{self, watcher};
 
 use super::config::Config;
 use super::context::identity;
-use super::dependencies::depends_on;
+use super::dependencies::{depends_by_expression, depends_on};
 use super::sources::Changed;
 use crate::api::chart::ChartReferenceKind;
 use crate::api::helm_release::ValuesReferenceKind;
@@ -62,6 +62,12 @@ impl Waker {
     pub(super) fn dependants(&self, release: &HelmRelease) {
         let (namespace, name) = identity(release);
         self.wake_where(|other| depends_on(other, namespace, name));
+    }
+
+    /// A HelmRelease has changed in any way: expressions about it may hold now.
+    pub(super) fn expressions(&self, release: &HelmRelease) {
+        let (namespace, name) = identity(release);
+        self.wake_where(|other| depends_by_expression(other, namespace, name));
     }
 
     /// Somebody else has touched a live object.

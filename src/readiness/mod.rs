@@ -6,6 +6,7 @@
 //! **Invariant:** decides on the object alone; never reads a clock, so a rule about time takes the time as an argument.
 
 mod condition;
+mod expression;
 mod pod;
 mod rules;
 mod workload;
@@ -14,6 +15,10 @@ use std::fmt;
 
 use serde_json::Value;
 
+pub use expression::{
+    Expression, ExpressionError, HealthCheckSource, HealthChecks, MAX_EXPRESSION_BYTES, MAX_EXPRESSION_DEPTH,
+    MAX_EXPRESSION_OPERATORS,
+};
 pub use pod::waiting_reason;
 
 /// How far an object is, in kstatus' words.

@@ -140,12 +140,13 @@ impl Write {
     /// A write to an object; `change` says all but what object it is.
     fn new(verb: Verb, object: &(ApiResource, Value), change: Value) -> Self {
         let (resource, object) = object;
-        let mut body = json!({
+        let mut body = change;
+        let identity = json!({
             "apiVersion": resource.api_version,
             "kind": resource.kind,
             "metadata": {"name": object["metadata"]["name"], "namespace": object["metadata"]["namespace"]},
         });
-        json_patch::merge(&mut body, &change);
+        json_patch::merge(&mut body, &identity);
         Self { verb, resource: resource.clone(), body }
     }
 }

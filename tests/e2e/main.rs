@@ -19,8 +19,14 @@ mod crds;
 /// The life of a release.
 mod releases;
 
+/// What expressions in CEL say of objects and dependencies.
+mod expressions;
+
 /// Where charts and values come from, and what happens when they do not.
 mod sources;
+
+/// Releases in other clusters.
+mod remote;
 
 /// The operator ends, is killed, and is back.
 mod resilience;

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::scene::{SOON, Scene, hello_spec};
 use crate::support::api_proxy::{ApiProxy, Lost};
-use crate::support::cluster::{Cluster, wait_for, wait_gone};
+use crate::support::cluster::{Cluster, apply, wait_for, wait_gone};
 use crate::support::operator::{Operator, OperatorOptions};
 
 /// How many operators are killed side by side.
@@ -176,4 +176,33 @@ async fn second_operator_takes_over_when_the_first_ends() -> Result<()> {
     taken_over.with_context(|| format!("the second operator's log ends with:\n{}", second.log_tail(40)))?;
     assert_eq!(scene.history("web")?.len(), 3);
     Ok(())
+}
+
+/// Deleting a whole namespace takes the account away that the release acts as; Flux's end-to-end suite has this case too.
+#[tokio::test]
+async fn a_release_whose_service_account_is_gone_can_be_deleted() -> Result<()> {
+    let scene = Scene::start("accountless").await?;
+    let account = json!({
+        "apiVersion": "v1",
+        "kind": "ServiceAccount",
+        "metadata": {"name": "worker", "namespace": scene.namespace},
+    });
+    apply(&scene.client, &account).await?;
+    let binding = json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "RoleBinding",
+        "metadata": {"name": "worker", "namespace": scene.namespace},
+        "subjects": [{"kind": "ServiceAccount", "name": "worker", "namespace": scene.namespace}],
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"},
+    });
+    apply(&scene.client, &binding).await?;
+    let mut spec = hello_spec("1.0.0");
+    spec["serviceAccountName"] = json!("worker");
+    scene.apply_release("web", &spec).await?;
+    scene.ready("web", "1.0.0").await?;
+    let accounts: Api<k8s_openapi::api::core::v1::ServiceAccount> =
+        Api::namespaced(scene.client.clone(), &scene.namespace);
+    accounts.delete("worker", &DeleteParams::default()).await?;
+    scene.releases().delete("web", &DeleteParams::default()).await?;
+    wait_gone(&scene.releases(), "web", SOON).await
 }
