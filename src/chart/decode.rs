@@ -3,8 +3,6 @@
 //! Counterpart: sigs.k8s.io/yaml 1.6 decoding into the structs of `pkg/chart/v2`: unknown fields are ignored, letter case of field names
 //! does not matter, scalars that land in text fields become text (`version: 1.10` reads as `1.1`, by way of a 32-bit float).
 //!
-//! Not imitated: a float with a whole value of a million or more (`1e6`) reads as the integer it equals.
-//!
 //! **Invariant:** of several mismatches the first in order of field names is reported, and nothing of the document is kept then.
 
 use serde_json::{Number, Value as Json};
@@ -23,7 +21,7 @@ pub(super) struct RawMetadata {
 /// Decodes Chart.yaml or requirements.yaml over what is there.
 pub(super) fn decode_metadata(text: &str, raw: &mut RawMetadata) -> Result<(), String> {
     let mut decoder = Decoder::default();
-    let document = yaml::decode(text)?;
+    let document = yaml::decode_texts(text)?;
     decoder.table(&document, "value of type v2.Metadata", |decoder, field, value| {
         decoder.metadata_field(field, value, raw);
     });
@@ -98,6 +96,7 @@ impl Decoder {
             "kubeversion" => self.text(value, "Metadata.kubeVersion", &mut metadata.kube_version),
             "dependencies" => {
                 if let Some(dependencies) = self.dependencies(value, "Metadata") {
+                    metadata.declares_dependencies = true;
                     raw.dependencies = dependencies;
                 }
             }

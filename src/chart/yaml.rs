@@ -13,6 +13,11 @@ pub(super) fn decode(text: &str) -> Result<Json, String> {
     goyaml::from_str(text).map_err(|error| error.to_string())
 }
 
+/// Like [`decode`], for fields that are texts: Go prints `1e6` there as a float.
+pub(super) fn decode_texts(text: &str) -> Result<Json, String> {
+    goyaml::from_str_with_floats(text).map_err(|error| error.to_string())
+}
+
 /// The documents of a values file; its separators are lines that begin with three hyphens (Kubernetes' `YAMLReader`).
 pub(super) fn split(text: &str) -> Result<Vec<Cow<'_, str>>, String> {
     goyaml::split(text).map_err(|error| format!("error reading yaml document: {error}"))

@@ -47,6 +47,8 @@ struct Entries {
 pub(super) struct Decoder<'d, 'a> {
     document: &'d mut Document<'a>,
     strict: bool,
+    /// Whether floats stay floats where they are whole numbers.
+    keeps_floats: bool,
     duplicates: Vec<String>,
     /// The first thing that JSON cannot have; reported if there is nothing worse.
     unsupported: Option<ReadError>,
@@ -62,6 +64,7 @@ impl<'d, 'a> Decoder<'d, 'a> {
         Self {
             document,
             strict,
+            keeps_floats: false,
             duplicates: Vec::new(),
             unsupported: None,
             aliases: HashSet::new(),
@@ -71,6 +74,12 @@ impl<'d, 'a> Decoder<'d, 'a> {
             alias_depth: 0,
             depth: 0,
         }
+    }
+
+    /// Keeps floats that are whole numbers apart from integers.
+    pub(super) fn keeping_floats(mut self) -> Self {
+        self.keeps_floats = true;
+        self
     }
 
     /// The JSON of the document.
@@ -303,6 +312,7 @@ impl<'d, 'a> Decoder<'d, 'a> {
             Scalar::Bool(value) => Value::Bool(value),
             Scalar::Int(value) => Value::from(value),
             Scalar::Uint(value) => Value::from(value),
+            Scalar::Float(value) if self.keeps_floats && value.is_finite() => Value::from(value),
             Scalar::Float(value) => match json::number(value) {
                 Ok(number) => Value::Number(number),
                 Err(error) => {
