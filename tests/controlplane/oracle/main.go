@@ -2,7 +2,8 @@
 // answer a line on standard output, in order. The differential tests hold rhumb's engine against it.
 //
 // A request names its operation in "op"; the answer has the result or "error" with Helm's text. A panic is answered as "panic" and does
-// not end the program. Texts that are no UTF-8 stand in Base64 under the same name with "64" appended.
+// not end the program; a request that takes longer than some seconds does, without an answer. Texts that are no UTF-8 stand in Base64
+// under the same name with "64" appended.
 //
 // It must run with TZ=UTC to be comparable.
 package main
@@ -16,6 +17,7 @@ import (
 	"log"
 	"log/slog"
 	"os"
+	"time"
 	"unicode/utf8"
 )
 
@@ -60,7 +62,7 @@ func main() {
 	for {
 		line, err := in.ReadBytes('\n')
 		if len(line) > 0 {
-			text, _ := json.Marshal(respond(line))
+			text, _ := json.Marshal(inTime(line, out))
 			out.Write(append(text, '\n'))
 			// Answers wait only while more requests are at hand.
 			if in.Buffered() == 0 {
@@ -71,6 +73,23 @@ func main() {
 			out.Flush()
 			return
 		}
+	}
+}
+
+// patience is how long a request may take: a template can loop for years.
+const patience = 5 * time.Second
+
+// inTime ends the program if there is no answer in time, for nothing else ends a loop; answers before it are written.
+func inTime(line []byte, out *bufio.Writer) answer {
+	answers := make(chan answer, 1)
+	go func() { answers <- respond(line) }()
+	select {
+	case reply := <-answers:
+		return reply
+	case <-time.After(patience):
+		out.Flush()
+		os.Exit(3)
+		return nil
 	}
 }
 

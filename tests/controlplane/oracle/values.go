@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"sort"
@@ -39,7 +40,8 @@ func yamlRead(request json.RawMessage) answer {
 	}
 	result, err := convert(r.bytes())
 	if err != nil {
-		return failure(err)
+		// As Unmarshal says it, which is what all of Helm calls.
+		return failure(fmt.Errorf("error converting YAML to JSON: %w", err))
 	}
 	return answer{}.put("json", string(result))
 }
@@ -138,7 +140,10 @@ func applySet(values map[string]any, steps [][2]string) error {
 		case "--set-string":
 			err = strvals.ParseIntoString(argument, values)
 		case "--set-json":
-			err = strvals.ParseJSON(argument, values)
+			// Helm's own message does not have this error's text.
+			if strvals.ParseJSON(argument, values) != nil {
+				err = errors.New("JSON")
+			}
 		case "--set-literal":
 			err = strvals.ParseLiteralInto(argument, values)
 		case "--set-file":
