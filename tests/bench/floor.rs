@@ -1,96 +1,201 @@
-//! The floor: what a client takes that only makes the writes, without knowing or deciding anything.
+//! The floor: what a client takes that makes the same writes as the operator, without knowing or deciding anything.
 //!
-//! In: how many releases and writes a release. Out: the time. Never reads, and never waits for anything but its answers.
+//! In: what the operator left of one install. Out: how long the same takes for as many releases. Never reads while it is timed.
 
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use futures::{StreamExt as _, TryStreamExt as _};
-use k8s_openapi::api::core::v1::Secret;
-use kube::Client;
-use kube::api::{Api, DynamicObject, Patch, PatchParams, PostParams};
-use kube::core::GroupVersionKind;
-use kube::discovery::{ApiResource, pinned_kind};
+use kube::api::{Api, DynamicObject, ListParams, Patch, PatchParams, PostParams};
+use kube::discovery::ApiResource;
+use kube::{Client, ResourceExt as _};
 use serde_json::{Value, json};
 
 use crate::releases;
-use crate::support::cluster::{FIELD_MANAGER, documents};
-use crate::support::release;
+use crate::support::cluster::{FIELD_MANAGER, documents, pin};
 
-/// The release name in the rendered objects that each release replaces by its own.
-pub(crate) const PLACEHOLDER: &str = "placeholder";
+/// How a write is made.
+#[derive(Clone, Copy)]
+enum Verb {
+    Create,
+    Update,
+    Apply,
+    Merge,
+    MergeStatus,
+}
 
-/// Everything that one release writes to.
-struct Targets {
-    client: Client,
+/// One write, with the names of the install that it was taken from.
+struct Write {
+    verb: Verb,
+    resource: ApiResource,
+    body: Value,
+}
+
+/// The writes of one install, in order.
+pub(crate) struct Writes {
     namespace: String,
-    /// The objects of the chart, rendered for a release called [`PLACEHOLDER`].
-    rendered: Vec<(ApiResource, String)>,
-    /// As long as the stored release of a real install.
-    payload: String,
+    name: String,
+    all: Vec<Write>,
 }
 
-/// Makes `writes` writes for each of `count` releases, `concurrent` releases at a time; returns how long it took.
-///
-/// The writes are those of an install: the applies, the Secret's create and update, then status patches.
-pub(crate) async fn measure(
-    client: &Client,
-    namespace: &str,
-    manifest: &str,
-    payload: String,
-    count: usize,
-    writes: usize,
-    concurrent: usize,
-) -> Result<Duration> {
-    let mut rendered = Vec::new();
-    for object in documents(manifest)? {
-        let typed: DynamicObject = serde_json::from_value(object.clone())?;
-        let gvk = GroupVersionKind::try_from(typed.types.unwrap_or_default())?;
-        let (resource, _) = pinned_kind(client, &gvk).await?;
-        rendered.push((resource, object.to_string()));
-    }
-    let targets = Targets { client: client.clone(), namespace: namespace.to_owned(), rendered, payload };
-    let began = Instant::now();
-    futures::stream::iter(0..count)
-        .map(|index| targets.write(index, writes))
-        .buffer_unordered(concurrent)
-        .try_collect::<Vec<()>>()
-        .await?;
-    Ok(began.elapsed())
+/// How long the floor took.
+pub(crate) struct Floor {
+    /// Until the last write was answered.
+    pub(crate) writes: Duration,
+    /// Until the controllers had looked at every Deployment as well, which every install has to wait for.
+    pub(crate) observed: Duration,
+    /// How many writes a release.
+    pub(crate) each: usize,
 }
 
-impl Targets {
-    async fn write(&self, index: usize, writes: usize) -> Result<()> {
-        let name = releases::name(index);
-        releases::create(&self.client, &self.namespace, &name, true).await?;
-        let objects = self.rendered.len().min(writes.saturating_sub(2));
-        self.write_secret(&name, false).await?;
-        for (resource, text) in &self.rendered[..objects] {
-            let object: Value = serde_json::from_str(&text.replace(PLACEHOLDER, &name))?;
-            let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), &self.namespace, resource);
-            api.patch(&name, &PatchParams::apply(FIELD_MANAGER).force(), &Patch::Apply(&object)).await?;
+impl Writes {
+    /// Takes down what the install of a release wrote: the objects that it left, and `manifest`, the objects of the chart.
+    pub(crate) async fn of_install(client: &Client, namespace: &str, name: &str, manifest: &str) -> Result<Self> {
+        let read = Read { client, namespace };
+        let release = read.one("helm.toolkit.fluxcd.io/v2", "HelmRelease", name).await?;
+        let chart = read.one("source.toolkit.fluxcd.io/v1", "HelmChart", &format!("{namespace}-{name}")).await?;
+        let record = read.one("v1", "Secret", &format!("sh.helm.release.v1.{name}.v1")).await?;
+        let event = read.event(name).await?;
+        let status = release.1["status"].clone();
+        let mut begun = status.clone();
+        for later in ["history", "inventory"] {
+            begun.as_object_mut().context("the release has no status")?.remove(later);
         }
-        self.write_secret(&name, true).await?;
-        let api = release::in_namespace(&self.client, &self.namespace);
-        for number in 0..writes.saturating_sub(objects + 2) {
-            let status = json!({"status": {"failures": number + 1}});
-            api.patch_status(&name, &PatchParams::default(), &Patch::Merge(status)).await?;
+        let finalizers = release.1["metadata"]["finalizers"].clone();
+        let mut all = vec![
+            Write::new(Verb::Create, &release, suspended(json!({"spec": release.1["spec"]}))),
+            Write::new(Verb::Merge, &release, json!({"metadata": {"finalizers": finalizers}})),
+            Write::new(Verb::Create, &chart, suspended(without(&chart.1, "status"))),
+            Write::new(Verb::MergeStatus, &chart, json!({"status": chart.1["status"]})),
+            Write::new(Verb::MergeStatus, &release, json!({"status": begun})),
+            Write::new(Verb::Create, &record, record.1.clone()),
+        ];
+        for object in documents(manifest)? {
+            let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
+            let live = read.one(&text("/apiVersion"), &text("/kind"), &text("/metadata/name")).await?;
+            let metadata =
+                json!({"labels": live.1["metadata"]["labels"], "annotations": live.1["metadata"]["annotations"]});
+            let mut body = object;
+            json_patch::merge(&mut body, &json!({"metadata": metadata}));
+            // The controller-manager's own annotation is not part of what is applied.
+            if let Some(annotations) = body.pointer_mut("/metadata/annotations").and_then(Value::as_object_mut) {
+                annotations.remove("deployment.kubernetes.io/revision");
+            }
+            all.push(Write::new(Verb::Apply, &live, body));
+        }
+        all.push(Write::new(Verb::Update, &record, record.1.clone()));
+        all.push(Write::new(Verb::MergeStatus, &release, json!({"status": status})));
+        all.push(Write::new(Verb::Create, &event, event.1.clone()));
+        Ok(Self { namespace: namespace.to_owned(), name: name.to_owned(), all })
+    }
+
+    /// Makes these writes for each of `count` releases in another namespace, `concurrent` releases at a time.
+    pub(crate) async fn repeat(
+        &self,
+        client: &Client,
+        namespace: &str,
+        count: usize,
+        concurrent: usize,
+    ) -> Result<Floor> {
+        let observed = releases::wait_for_deployments(client, namespace, count);
+        let began = Instant::now();
+        let write = async {
+            futures::stream::iter(0..count)
+                .map(|index| self.write(client, namespace, releases::name(index)))
+                .buffer_unordered(concurrent)
+                .try_collect::<Vec<()>>()
+                .await?;
+            anyhow::Ok(began.elapsed())
+        };
+        let watch = async {
+            observed.await?;
+            anyhow::Ok(began.elapsed())
+        };
+        let (writes, observed) = tokio::try_join!(write, watch)?;
+        // The first is the user's own.
+        Ok(Floor { writes, observed: observed.max(writes), each: self.all.len() - 1 })
+    }
+
+    async fn write(&self, client: &Client, namespace: &str, name: String) -> Result<()> {
+        for write in &self.all {
+            let text = write.body.to_string().replace(&self.name, &name).replace(&self.namespace, namespace);
+            let object: DynamicObject = serde_json::from_str(&text)?;
+            let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), namespace, &write.resource);
+            let name = object.name_any();
+            let patch = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+            match write.verb {
+                Verb::Create => api.create(&PostParams::default(), &object).await,
+                Verb::Update => api.replace(&name, &PostParams::default(), &object).await,
+                Verb::Apply => api.patch(&name, &patch, &Patch::Apply(&object)).await,
+                Verb::Merge => api.patch(&name, &patch, &Patch::Merge(&object)).await,
+                Verb::MergeStatus => api.patch_status(&name, &patch, &Patch::Merge(&object)).await,
+            }
+            .with_context(|| format!("write {} {name}", write.resource.kind))?;
         }
         Ok(())
     }
+}
 
-    async fn write_secret(&self, name: &str, again: bool) -> Result<()> {
-        let api: Api<Secret> = Api::namespaced(self.client.clone(), &self.namespace);
-        let secret: Secret = serde_json::from_value(json!({
-            "metadata": {"name": format!("sh.helm.release.v1.{name}.v1")},
-            "type": "helm.sh/release.v1",
-            "stringData": {"release": self.payload},
-        }))?;
-        if again {
-            api.replace(secret.metadata.name.as_deref().unwrap_or_default(), &PostParams::default(), &secret).await?;
-        } else {
-            api.create(&PostParams::default(), &secret).await?;
-        }
-        Ok(())
+impl Write {
+    /// A write to an object; `change` says all but what object it is.
+    fn new(verb: Verb, object: &(ApiResource, Value), change: Value) -> Self {
+        let (resource, object) = object;
+        let mut body = json!({
+            "apiVersion": resource.api_version,
+            "kind": resource.kind,
+            "metadata": {"name": object["metadata"]["name"], "namespace": object["metadata"]["namespace"]},
+        });
+        json_patch::merge(&mut body, &change);
+        Self { verb, resource: resource.clone(), body }
     }
+}
+
+/// Reads objects as a client would send them.
+struct Read<'a> {
+    client: &'a Client,
+    namespace: &'a str,
+}
+
+impl Read<'_> {
+    async fn one(&self, api_version: &str, kind: &str, name: &str) -> Result<(ApiResource, Value)> {
+        let resource = pin(self.client, api_version, kind).await?;
+        let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), self.namespace, &resource);
+        Ok((resource, bare(&api.get(name).await?)?))
+    }
+
+    /// The event that tells of a release's install.
+    async fn event(&self, name: &str) -> Result<(ApiResource, Value)> {
+        let resource = pin(self.client, "v1", "Event").await?;
+        let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), self.namespace, &resource);
+        let about = ListParams::default()
+            .fields(&format!("involvedObject.kind=HelmRelease,involvedObject.name={name},reason=InstallSucceeded"));
+        let found = api.list(&about).await?;
+        let event = found.items.first().context("no event tells of the install")?;
+        Ok((resource, bare(event)?))
+    }
+}
+
+/// An object without what only the server sets.
+fn bare(object: &DynamicObject) -> Result<Value> {
+    let mut value = serde_json::to_value(object)?;
+    if let Some(metadata) = value["metadata"].as_object_mut() {
+        for set in ["managedFields", "uid", "resourceVersion", "creationTimestamp", "generation"] {
+            metadata.remove(set);
+        }
+    }
+    Ok(value)
+}
+
+/// Nobody is to work on what the floor writes.
+fn suspended(mut object: Value) -> Value {
+    json_patch::merge(&mut object, &json!({"spec": {"suspend": true}}));
+    object
+}
+
+fn without(object: &Value, field: &str) -> Value {
+    let mut object = object.clone();
+    if let Some(fields) = object.as_object_mut() {
+        fields.remove(field);
+    }
+    object
 }

@@ -13,7 +13,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use kube::api::{Api, DynamicObject, Patch, PatchParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::core::GroupVersionKind;
-use kube::discovery::{Scope, pinned_kind};
+use kube::discovery::{ApiResource, Scope, pinned_kind};
 use kube::runtime::wait::{Condition as _, conditions};
 use kube::runtime::watcher;
 use kube::{Client, Config, Resource, ResourceExt as _};
@@ -144,6 +144,14 @@ pub(crate) async fn apply(client: &Client, object: &Value) -> Result<DynamicObje
     api.patch(&object.name_any(), &params, &Patch::Apply(&object))
         .await
         .with_context(|| format!("apply {} {}", gvk.kind, object.name_any()))
+}
+
+/// The resource of a kind.
+pub(crate) async fn pin(client: &Client, api_version: &str, kind: &str) -> Result<ApiResource> {
+    let types = kube::core::TypeMeta { api_version: api_version.to_owned(), kind: kind.to_owned() };
+    let gvk = GroupVersionKind::try_from(types)?;
+    let (resource, _) = pinned_kind(client, &gvk).await.with_context(|| format!("look up {kind}"))?;
+    Ok(resource)
 }
 
 /// Applies every document of a YAML text; objects without a namespace go to `namespace`.

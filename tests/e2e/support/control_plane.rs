@@ -73,6 +73,12 @@ impl ControlPlane {
         self.folder.path().join("audit.log")
     }
 
+    /// The processes that work when objects are written, by name.
+    pub(crate) fn processes(&self) -> Vec<(&str, u32)> {
+        let all = std::iter::once(&self.api_server).chain(&self.others);
+        all.map(|process| (process.name(), process.id())).collect()
+    }
+
     /// How a user calls this control plane's kubectl.
     pub(crate) fn kubectl(&self) -> String {
         self.programs.shell_words("kubectl")

@@ -57,6 +57,11 @@ impl Process {
         Ok(Self { name: name.to_owned(), child, log: log.to_owned() })
     }
 
+    /// What it was called when it was started.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// The process id.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
