@@ -19,7 +19,7 @@ pub(super) struct RawMetadata {
 }
 
 /// Decodes Chart.yaml or requirements.yaml over what is there.
-pub(super) fn decode_metadata(text: &str, raw: &mut RawMetadata) -> Result<(), String> {
+pub(super) fn decode_metadata(text: &[u8], raw: &mut RawMetadata) -> Result<(), String> {
     let mut decoder = Decoder::default();
     let document = yaml::decode_texts(text)?;
     decoder.table(&document, "value of type v2.Metadata", |decoder, field, value| {
@@ -29,7 +29,7 @@ pub(super) fn decode_metadata(text: &str, raw: &mut RawMetadata) -> Result<(), S
 }
 
 /// Decodes Chart.lock or requirements.lock; `None` for an empty document.
-pub(super) fn decode_lock(text: &str) -> Result<Option<Lock>, String> {
+pub(super) fn decode_lock(text: &[u8]) -> Result<Option<Lock>, String> {
     let mut decoder = Decoder::default();
     let document = yaml::decode(text)?;
     let mut lock = Lock::default();
@@ -253,10 +253,10 @@ fn number_text(number: &Number) -> String {
 }
 
 /// Reads a values file: every YAML document in it, merged in order, with all numbers as floats (Helm 4.3.1 `LoadValues`).
-pub fn decode_values(text: &str) -> Result<Values, String> {
+pub fn decode_values(text: &[u8]) -> Result<Values, String> {
     let mut values = Values::new();
-    for document in yaml::split(text)? {
-        match yaml::decode(&document).map_err(|error| format!("cannot unmarshal yaml document: {error}"))? {
+    for document in yaml::split(text) {
+        match yaml::decode(&document?).map_err(|error| format!("cannot unmarshal yaml document: {error}"))? {
             Json::Null => {}
             Json::Object(entries) => super::merge::merge_values(&mut values, super::with_float_numbers(entries)),
             other => {
