@@ -84,12 +84,12 @@ fn without_last_break(mut text: String) -> String {
 }
 
 fn from_yaml(text: &[u8]) -> Value {
-    let read = goyaml::map_from_str(text).map_err(|error| error.to_string());
+    let read = goyaml::map_from_str(text).map_err(|error| error.in_full());
     map_or_error(read.map(|entries| Value::from_json(&serde_json::Value::Object(entries))))
 }
 
 fn from_yaml_array(text: &[u8]) -> Value {
-    let read = goyaml::list_from_str(text).map_err(|error| error.to_string());
+    let read = goyaml::list_from_str(text).map_err(|error| error.in_full());
     list_or_error(read.map(|items| Value::from_json(&serde_json::Value::Array(items))))
 }
 
