@@ -38,6 +38,9 @@ mod harness;
 // Post-rendering, against kustomize.
 mod postrender;
 
+// The fuzz targets, for some seconds.
+mod fuzz;
+
 // Release records, against Flux and Helm.
 mod release;
 
