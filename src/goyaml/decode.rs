@@ -322,7 +322,9 @@ impl<'d, 'a> Decoder<'d, 'a> {
             return Ok(Scalar::Null);
         };
         if tag.as_deref().and_then(|tag| tag.strip_prefix(CORE_PREFIX)) == Some("binary") {
-            return decode_binary(text);
+            let invalid = || ReadError::Meaning("!!binary value contains invalid base64 data".to_owned());
+            let bytes = binary(text).ok_or_else(invalid)?;
+            return Ok(Scalar::String(json::valid_utf8(&bytes).into_owned()));
         }
         Ok(match resolve_scalar(text, tag.as_deref(), *implicit)? {
             Resolved::Null => Scalar::Null,
@@ -360,14 +362,12 @@ fn merge_error() -> ReadError {
     ReadError::Meaning("map merge requires map or sequence of maps as the value".to_owned())
 }
 
-fn decode_binary(text: &str) -> Result<Scalar, ReadError> {
+/// What is in Base64.
+pub(super) fn binary(text: &str) -> Option<Vec<u8>> {
     let engine = GeneralPurpose::new(&STANDARD, PAD.with_decode_allow_trailing_bits(true));
     // Go's decoder skips line breaks.
     let compact: String = text.chars().filter(|character| !matches!(character, '\r' | '\n')).collect();
-    let bytes = engine
-        .decode(compact)
-        .map_err(|_| ReadError::Meaning("!!binary value contains invalid base64 data".to_owned()))?;
-    Ok(Scalar::String(json::valid_utf8(&bytes).into_owned()))
+    engine.decode(compact).ok()
 }
 
 /// The share of nodes that may come from aliases in a document of this size.

@@ -4,8 +4,9 @@
 
 use std::cmp::Ordering;
 
+use super::decode;
 use super::node::{Document, NodeId, NodeKind};
-use super::resolve::{Resolved, resolve_scalar};
+use super::resolve::{CORE_PREFIX, Resolved, resolve_scalar};
 use crate::value::{format_float, quote};
 
 /// After so many bytes nothing more is written.
@@ -28,6 +29,9 @@ fn write_node(document: &Document<'_>, id: NodeId, limit: usize, out: &mut Strin
         return;
     }
     match document.nodes.get(id).map(|node| &node.kind) {
+        Some(NodeKind::Scalar { text, tag: Some(tag), .. }) if tag.strip_prefix(CORE_PREFIX) == Some("binary") => {
+            out.push_str(&quote(decode::binary(text).unwrap_or_default()));
+        }
         Some(NodeKind::Scalar { text, tag, implicit }) => {
             let resolved = resolve_scalar(text, tag.as_deref(), *implicit).unwrap_or(Resolved::String);
             out.push_str(&scalar(text, resolved));
