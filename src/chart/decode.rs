@@ -3,8 +3,6 @@
 //! Counterpart: sigs.k8s.io/yaml 1.6 decoding into the structs of `pkg/chart/v2`: unknown fields are ignored, letter case of field names
 //! does not matter, scalars that land in text fields become text (`version: 1.10` reads as `1.1`, by way of a 32-bit float).
 //!
-//! Not imitated: a float with a whole value of a million or more (`1e6`) reads as the integer it equals.
-//!
 //! **Invariant:** of several mismatches the first in order of field names is reported, and nothing of the document is kept then.
 
 use serde_json::{Number, Value as Json};
@@ -21,9 +19,9 @@ pub(super) struct RawMetadata {
 }
 
 /// Decodes Chart.yaml or requirements.yaml over what is there.
-pub(super) fn decode_metadata(text: &str, raw: &mut RawMetadata) -> Result<(), String> {
+pub(super) fn decode_metadata(text: &[u8], raw: &mut RawMetadata) -> Result<(), String> {
     let mut decoder = Decoder::default();
-    let document = yaml::decode(text)?;
+    let document = yaml::decode_texts(text)?;
     decoder.table(&document, "value of type v2.Metadata", |decoder, field, value| {
         decoder.metadata_field(field, value, raw);
     });
@@ -31,7 +29,7 @@ pub(super) fn decode_metadata(text: &str, raw: &mut RawMetadata) -> Result<(), S
 }
 
 /// Decodes Chart.lock or requirements.lock; `None` for an empty document.
-pub(super) fn decode_lock(text: &str) -> Result<Option<Lock>, String> {
+pub(super) fn decode_lock(text: &[u8]) -> Result<Option<Lock>, String> {
     let mut decoder = Decoder::default();
     let document = yaml::decode(text)?;
     let mut lock = Lock::default();
@@ -98,6 +96,7 @@ impl Decoder {
             "kubeversion" => self.text(value, "Metadata.kubeVersion", &mut metadata.kube_version),
             "dependencies" => {
                 if let Some(dependencies) = self.dependencies(value, "Metadata") {
+                    metadata.declares_dependencies = true;
                     raw.dependencies = dependencies;
                 }
             }
@@ -254,10 +253,10 @@ fn number_text(number: &Number) -> String {
 }
 
 /// Reads a values file: every YAML document in it, merged in order, with all numbers as floats (Helm 4.3.1 `LoadValues`).
-pub fn decode_values(text: &str) -> Result<Values, String> {
+pub fn decode_values(text: &[u8]) -> Result<Values, String> {
     let mut values = Values::new();
-    for document in yaml::split(text)? {
-        match yaml::decode(&document).map_err(|error| format!("cannot unmarshal yaml document: {error}"))? {
+    for document in yaml::split(text) {
+        match yaml::decode(&document?).map_err(|error| format!("cannot unmarshal yaml document: {error}"))? {
             Json::Null => {}
             Json::Object(entries) => super::merge::merge_values(&mut values, super::with_float_numbers(entries)),
             other => {

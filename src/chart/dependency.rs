@@ -26,7 +26,7 @@ pub fn process_dependencies(chart: &Chart, user: &Values, warnings: &mut Vec<Str
 }
 
 fn process_enabled(chart: &mut Chart, values: &Map, path: &str, warnings: &mut Vec<String>) -> Result<(), Error> {
-    if chart.metadata.dependencies.is_empty() {
+    if chart.metadata.dependencies.is_empty() && !chart.metadata.declares_dependencies {
         return Ok(());
     }
     chart.dependencies = declared_subcharts(chart);

@@ -130,7 +130,7 @@ struct Loader {
 impl Loader {
     fn load_metadata(&mut self, file: &File) -> Result<(), Error> {
         let raw = self.raw.get_or_insert_default();
-        decode_metadata(&file.text(), raw).map_err(|message| failed(file, message))?;
+        decode_metadata(&file.data, raw).map_err(|message| failed(file, message))?;
         if raw.metadata.api_version.is_empty() {
             API_VERSION_V1.clone_into(&mut raw.metadata.api_version);
         }
@@ -141,9 +141,9 @@ impl Loader {
     fn load(&mut self, file: &File) -> Result<(), Error> {
         match file.name.as_str() {
             "Chart.yaml" => {}
-            "Chart.lock" => self.chart.lock = decode_lock(&file.text()).map_err(|message| failed(file, message))?,
+            "Chart.lock" => self.chart.lock = decode_lock(&file.data).map_err(|message| failed(file, message))?,
             "values.yaml" => {
-                let values = decode_values(&file.text()).map_err(|message| failed(file, message))?;
+                let values = decode_values(&file.data).map_err(|message| failed(file, message))?;
                 self.chart.values = Some(Arc::new(values));
             }
             "values.schema.json" => {
@@ -152,7 +152,7 @@ impl Loader {
             }
             "requirements.yaml" => {
                 let raw = self.raw.get_or_insert_default();
-                decode_metadata(&file.text(), raw).map_err(|message| failed(file, message))?;
+                decode_metadata(&file.data, raw).map_err(|message| failed(file, message))?;
                 self.keep_legacy(
                     file,
                     "Dependencies are handled in Chart.yaml since apiVersion \"v2\". \
@@ -160,7 +160,7 @@ impl Loader {
                 );
             }
             "requirements.lock" => {
-                self.chart.lock = decode_lock(&file.text()).map_err(|message| failed(file, message))?;
+                self.chart.lock = decode_lock(&file.data).map_err(|message| failed(file, message))?;
                 self.keep_legacy(
                     file,
                     "Dependency locking is handled in Chart.lock since apiVersion \"v2\". \

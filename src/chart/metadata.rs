@@ -57,6 +57,9 @@ pub struct Metadata {
     /// A constraint on the version of Kubernetes.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub kube_version: String,
+    /// Whether there is a list of dependencies, which may be empty: only then are the subcharts' own dependencies processed.
+    #[serde(skip)]
+    pub declares_dependencies: bool,
     /// The declared dependencies; after processing only the enabled ones.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub dependencies: Vec<Dependency>,

@@ -8,6 +8,7 @@
 use serde_json::Value as Json;
 
 use super::{Error, Values};
+use crate::value::json;
 use crate::version::quote;
 
 /// The highest index of a list.
@@ -318,13 +319,11 @@ impl Parser<'_, '_> {
         if self.skip_blanks_and_comma() {
             return Ok(Json::Null);
         }
-        let mut documents = serde_json::Deserializer::from_str(self.rest).into_iter::<Json>();
-        let document = match documents.next() {
-            Some(Ok(document)) => document,
-            Some(Err(error)) => return Err(Stop::Failed(format!("invalid JSON at column {}", error.column()))),
-            None => return Err(Stop::End),
-        };
-        let end = documents.byte_offset();
+        if self.rest.trim_start_matches([' ', '\t', '\r', '\n']).is_empty() {
+            return Err(Stop::End);
+        }
+        let (document, end) =
+            json::parse_first(self.rest.as_bytes()).map_err(|error| Stop::Failed(error.to_string()))?;
         self.rest = self.rest.get(end..).unwrap_or_default();
         self.skip_blanks_and_comma();
         let mut wrapped = Values::new();

@@ -9,13 +9,20 @@ use serde_json::Value as Json;
 use crate::goyaml;
 
 /// The first document of a text, as JSON. The error is worded as sigs.k8s.io/yaml words it.
-pub(super) fn decode(text: &str) -> Result<Json, String> {
-    goyaml::from_str(text).map_err(|error| error.to_string())
+pub(super) fn decode(text: &[u8]) -> Result<Json, String> {
+    goyaml::from_str(text).map_err(|error| error.in_full())
 }
 
-/// The documents of a values file; its separators are lines that begin with three hyphens (Kubernetes' `YAMLReader`).
-pub(super) fn split(text: &str) -> Result<Vec<Cow<'_, str>>, String> {
-    goyaml::split(text).map_err(|error| format!("error reading yaml document: {error}"))
+/// Like [`decode`], for fields that are texts: Go prints `1e6` there as a float.
+pub(super) fn decode_texts(text: &[u8]) -> Result<Json, String> {
+    goyaml::from_str_with_floats(text).map_err(|error| error.in_full())
+}
+
+/// The documents of a values file, up to the first error; its separators are lines that begin with three hyphens (the `YAMLReader` of
+/// Kubernetes).
+pub(super) fn split(text: &[u8]) -> impl Iterator<Item = Result<Cow<'_, [u8]>, String>> {
+    let texts = goyaml::split(text).into_iter();
+    texts.map(|text| text.map_err(|error| format!("error reading yaml document: {error}")))
 }
 
 /// What Go's JSON decoder calls the kind of a document.

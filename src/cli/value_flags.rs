@@ -39,8 +39,7 @@ impl ValueFlags {
     pub(super) fn merge(&self) -> Result<Values> {
         let mut values = Values::new();
         for file in &self.files {
-            let text = String::from_utf8_lossy(&read(file)?).into_owned();
-            let read = decode_values(&text).map_err(|error| anyhow!("failed to parse {file}: {error}"))?;
+            let read = decode_values(&read(file)?).map_err(|error| anyhow!("failed to parse {file}: {error}"))?;
             merge_values(&mut values, read);
         }
         for argument in &self.json {

@@ -85,7 +85,7 @@ impl<H> FuncMap<H> {
     pub(super) fn map_method(&self, map: &Map, name: &str) -> Option<Method<'static>> {
         match map.map_type() {
             MapType::Named(type_name) => self.map_methods.get(type_name).and_then(|methods| methods(map, name)),
-            MapType::Any | MapType::Strings => None,
+            MapType::Any | MapType::Strings | MapType::Bytes => None,
         }
     }
 

@@ -5,7 +5,7 @@
 //!
 //! **Invariant:** work and nesting are bounded, whatever aliases a document holds.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use base64::Engine;
 use base64::alphabet::STANDARD;
@@ -18,7 +18,7 @@ use super::node::{Document, NodeId, NodeKind};
 use super::number::short_float;
 use super::parse::MAX_DEPTH;
 use super::resolve::{CORE_PREFIX, Resolved, resolve_scalar};
-use crate::value::{json, quote};
+use crate::value::{format_float, json, quote};
 
 /// From here on the share of nodes that may come from aliases shrinks (go-yaml v2.4).
 const ALIAS_RATIO_LOW: usize = 400_000;
@@ -35,10 +35,56 @@ pub(super) enum Scalar {
     String(String),
 }
 
+impl Scalar {
+    /// A letter for the type.
+    fn kind(&self) -> u8 {
+        match self {
+            Self::Null => b'n',
+            Self::Bool(_) => b'b',
+            Self::Int(_) => b'i',
+            Self::Uint(_) => b'u',
+            Self::Float(_) => b'f',
+            Self::String(_) => b's',
+        }
+    }
+
+    /// The text as a key of JSON.
+    fn text(&self) -> String {
+        match self {
+            Self::Null => String::new(),
+            Self::Bool(value) => value.to_string(),
+            Self::Int(value) => value.to_string(),
+            Self::Uint(value) => value.to_string(),
+            Self::Float(value) => short_float(*value),
+            Self::String(text) => text.clone(),
+        }
+    }
+
+    fn into_text(self) -> String {
+        match self {
+            Self::String(text) => text,
+            other => other.text(),
+        }
+    }
+
+    /// The key as errors show it: Go's `%#v`.
+    fn shown(&self) -> String {
+        match self {
+            Self::Null => "<nil>".to_owned(),
+            Self::Uint(value) => format!("{value:#x}"),
+            Self::Float(value) => format_float(*value, b'g', None),
+            Self::String(text) => quote(text),
+            Self::Bool(_) | Self::Int(_) => self.text(),
+        }
+    }
+}
+
 /// A mapping under construction.
 #[derive(Default)]
 struct Entries {
     map: Map<String, Value>,
+    /// What JSON cannot have below each key, told apart by its type: a later value of the key takes it away.
+    faults: BTreeMap<(String, u8), Vec<ReadError>>,
     /// The keys with their types, kept in strict reading only.
     seen: HashSet<(u8, String)>,
 }
@@ -47,9 +93,11 @@ struct Entries {
 pub(super) struct Decoder<'d, 'a> {
     document: &'d mut Document<'a>,
     strict: bool,
+    /// Whether floats stay floats where they are whole numbers.
+    keeps_floats: bool,
     duplicates: Vec<String>,
-    /// The first thing that JSON cannot have; reported if there is nothing worse.
-    unsupported: Option<ReadError>,
+    /// What JSON cannot have, in the order of keys; reported if there is nothing worse.
+    faults: Vec<ReadError>,
     aliases: HashSet<NodeId>,
     decode_count: usize,
     alias_count: usize,
@@ -62,8 +110,9 @@ impl<'d, 'a> Decoder<'d, 'a> {
         Self {
             document,
             strict,
+            keeps_floats: false,
             duplicates: Vec::new(),
-            unsupported: None,
+            faults: Vec::new(),
             aliases: HashSet::new(),
             // The document itself counts as a node.
             decode_count: 1,
@@ -73,6 +122,12 @@ impl<'d, 'a> Decoder<'d, 'a> {
         }
     }
 
+    /// Keeps floats that are whole numbers apart from integers.
+    pub(super) fn keeping_floats(mut self) -> Self {
+        self.keeps_floats = true;
+        self
+    }
+
     /// The JSON of the document.
     pub(super) fn decode(mut self) -> Result<Value, ReadError> {
         let root = self.document.root;
@@ -80,7 +135,9 @@ impl<'d, 'a> Decoder<'d, 'a> {
         if !self.duplicates.is_empty() {
             return Err(ReadError::Duplicates(self.duplicates));
         }
-        self.unsupported.map_or(Ok(value), Err)
+        // Go looks at all keys before it looks at numbers.
+        let key = self.faults.iter().position(|fault| matches!(fault, ReadError::Key { .. })).unwrap_or(0);
+        self.faults.into_iter().nth(key).map_or(Ok(value), Err)
     }
 
     fn node(&mut self, id: NodeId) -> Result<Value, ReadError> {
@@ -98,6 +155,7 @@ impl<'d, 'a> Decoder<'d, 'a> {
             Some(NodeKind::Mapping(_)) => {
                 let mut entries = Entries::default();
                 self.nested(|decoder| decoder.mapping(id, &mut entries))?;
+                self.faults.extend(entries.faults.into_values().flatten());
                 Ok(Value::Object(entries.map))
             }
             None => Ok(Value::Null),
@@ -171,35 +229,28 @@ impl<'d, 'a> Decoder<'d, 'a> {
         let children = self.children(id);
         for pair in children.chunks_exact(2) {
             let &[key, value] = pair else { continue };
-            if self.is_merge(key) {
+            if self.document.is_merge(key) {
                 self.merge(value, entries)?;
                 continue;
             }
-            let (kind, key) = self.key(key)?;
+            let faults_before = self.faults.len();
+            let key = self.key(key)?;
+            self.refuse_key(&key, value);
             let line = self.document.nodes.get(value).map_or(0, |node| node.line);
             let value = self.node(value)?;
-            if self.strict && !entries.seen.insert((kind, key.clone())) {
-                let key = match kind {
-                    b's' => quote(&key),
-                    b'n' => "<nil>".to_owned(),
-                    _ => key,
-                };
-                self.duplicates.push(format!("line {}: key {key} already set in map", line + 1));
+            if self.strict && !entries.seen.insert((key.kind(), key.text())) {
+                self.duplicates.push(format!("line {}: key {} already set in map", line + 1, key.shown()));
                 continue;
             }
-            entries.map.insert(key, value);
+            let faults = self.faults.split_off(faults_before);
+            if !faults.is_empty() {
+                entries.faults.insert((key.text(), key.kind()), faults);
+            } else if !entries.faults.is_empty() {
+                entries.faults.remove(&(key.text(), key.kind()));
+            }
+            entries.map.insert(key.into_text(), value);
         }
         Ok(())
-    }
-
-    fn is_merge(&self, id: NodeId) -> bool {
-        match self.document.nodes.get(id).map(|node| &node.kind) {
-            Some(NodeKind::Scalar { text, tag, implicit }) => {
-                let tagged = tag.as_deref().and_then(|tag| tag.strip_prefix(CORE_PREFIX)) == Some("merge");
-                text == "<<" && (*implicit || tagged)
-            }
-            _ => false,
-        }
     }
 
     /// Adds the entries of the mapping, or of the mappings from the last to the first, that a merge key names.
@@ -233,8 +284,8 @@ impl<'d, 'a> Decoder<'d, 'a> {
         }
     }
 
-    /// A key as text, with a letter for its type.
-    fn key(&mut self, id: NodeId) -> Result<(u8, String), ReadError> {
+    /// A key, which must be a scalar.
+    fn key(&mut self, id: NodeId) -> Result<Scalar, ReadError> {
         self.count()?;
         match self.document.nodes.get(id).map(|node| &node.kind) {
             Some(NodeKind::Alias { target, .. }) => {
@@ -250,29 +301,18 @@ impl<'d, 'a> Decoder<'d, 'a> {
             }
             _ => {}
         }
-        let key = match self.scalar(id)? {
-            Scalar::String(text) => (b's', text),
-            Scalar::Bool(value) => (b'b', value.to_string()),
-            Scalar::Int(value) => (b'i', value.to_string()),
-            Scalar::Float(value) => (b'f', short_float(value)),
-            Scalar::Uint(value) => {
-                self.refuse(ReadError::Key { type_name: "uint64", key: format!("{value:#x}") });
-                (b'u', value.to_string())
-            }
-            Scalar::Null => {
-                self.refuse(ReadError::Key { type_name: "%!s(<nil>)", key: "<nil>".to_owned() });
-                (b'n', String::new())
-            }
-        };
-        Ok(key)
+        self.scalar(id)
     }
 
-    fn refuse(&mut self, error: ReadError) {
-        // Go looks at keys before it looks at numbers.
-        let numeric = matches!(self.unsupported, Some(ReadError::Number(_)));
-        if self.unsupported.is_none() || (numeric && matches!(error, ReadError::Key { .. })) {
-            self.unsupported = Some(error);
-        }
+    /// Notes a key that JSON cannot have.
+    fn refuse_key(&mut self, key: &Scalar, value: NodeId) {
+        let type_name = match key {
+            Scalar::Uint(_) => "uint64",
+            Scalar::Null => "%!s(<nil>)",
+            _ => return,
+        };
+        let value = go_syntax::node(self.document, value);
+        self.faults.push(ReadError::Key { type_name, key: key.shown(), value });
     }
 
     fn scalar(&mut self, id: NodeId) -> Result<Scalar, ReadError> {
@@ -282,7 +322,9 @@ impl<'d, 'a> Decoder<'d, 'a> {
             return Ok(Scalar::Null);
         };
         if tag.as_deref().and_then(|tag| tag.strip_prefix(CORE_PREFIX)) == Some("binary") {
-            return decode_binary(text);
+            let invalid = || ReadError::Meaning("!!binary value contains invalid base64 data".to_owned());
+            let bytes = binary(text).ok_or_else(invalid)?;
+            return Ok(Scalar::String(json::valid_utf8(&bytes).into_owned()));
         }
         Ok(match resolve_scalar(text, tag.as_deref(), *implicit)? {
             Resolved::Null => Scalar::Null,
@@ -303,10 +345,11 @@ impl<'d, 'a> Decoder<'d, 'a> {
             Scalar::Bool(value) => Value::Bool(value),
             Scalar::Int(value) => Value::from(value),
             Scalar::Uint(value) => Value::from(value),
+            Scalar::Float(value) if self.keeps_floats && value.is_finite() => Value::from(value),
             Scalar::Float(value) => match json::number(value) {
                 Ok(number) => Value::Number(number),
                 Err(error) => {
-                    self.refuse(ReadError::Number(error));
+                    self.faults.push(ReadError::Number(error));
                     Value::Null
                 }
             },
@@ -319,14 +362,12 @@ fn merge_error() -> ReadError {
     ReadError::Meaning("map merge requires map or sequence of maps as the value".to_owned())
 }
 
-fn decode_binary(text: &str) -> Result<Scalar, ReadError> {
+/// What is in Base64.
+pub(super) fn binary(text: &str) -> Option<Vec<u8>> {
     let engine = GeneralPurpose::new(&STANDARD, PAD.with_decode_allow_trailing_bits(true));
     // Go's decoder skips line breaks.
     let compact: String = text.chars().filter(|character| !matches!(character, '\r' | '\n')).collect();
-    let bytes = engine
-        .decode(compact)
-        .map_err(|_| ReadError::Meaning("!!binary value contains invalid base64 data".to_owned()))?;
-    Ok(Scalar::String(json::valid_utf8(&bytes).into_owned()))
+    engine.decode(compact).ok()
 }
 
 /// The share of nodes that may come from aliases in a document of this size.

@@ -23,33 +23,48 @@ pub fn documents(text: impl AsRef<[u8]>) -> Result<Vec<Json>, Error> {
     Ok(found)
 }
 
-/// The texts between lines that begin with `---`, each ending with a line break; text without content between separators is left out,
-/// and a leading separator stays with its document. Errors: anything but a comment behind a separator. This is how the `YAMLReader` of
-/// k8s.io/apimachinery 0.37 reads.
-pub fn split(text: &str) -> Result<Vec<Cow<'_, str>>, Error> {
+/// The texts between lines that begin with `---`, each line ending with a line feed; text without content between separators is left
+/// out, and a leading separator stays with its document. Anything but a comment behind a separator is an error and ends the list. This
+/// is how the `YAMLReader` of k8s.io/apimachinery 0.37 reads.
+pub fn split(text: &[u8]) -> Vec<Result<Cow<'_, [u8]>, Error>> {
     let mut texts = Vec::new();
     let mut start = 0;
     let mut at = 0;
-    for line in text.split_inclusive('\n') {
-        if let Some(rest) = line.strip_prefix("---") {
+    for line in text.split_inclusive(|byte| *byte == b'\n') {
+        if let Some(rest) = line.strip_prefix(b"---") {
+            let rest = String::from_utf8_lossy(rest);
             let rest = rest.trim();
             if !rest.is_empty() && !rest.starts_with('#') {
                 let problem = format!("invalid Yaml document separator: {rest}");
-                return Err(Error::Separator(problem));
+                texts.push(Err(Error::Separator(problem)));
+                return texts;
             }
             if at > start {
-                texts.push(Cow::Borrowed(text.get(start..at).unwrap_or_default()));
+                texts.push(Ok(with_line_feeds(text.get(start..at).unwrap_or_default())));
                 start = at + line.len();
             }
         }
         at += line.len();
     }
     match text.get(start..).unwrap_or_default() {
-        "" => {}
-        last if last.ends_with('\n') => texts.push(Cow::Borrowed(last)),
-        last => texts.push(Cow::Owned(format!("{last}\n"))),
+        [] => {}
+        last => texts.push(Ok(with_line_feeds(last))),
     }
-    Ok(texts)
+    texts
+}
+
+/// The text with each line ending in a line feed alone, the last one too.
+fn with_line_feeds(text: &[u8]) -> Cow<'_, [u8]> {
+    if text.ends_with(b"\n") && !text.windows(2).any(|pair| pair == b"\r\n") {
+        return Cow::Borrowed(text);
+    }
+    let mut plain = Vec::with_capacity(text.len() + 1);
+    for line in text.split_inclusive(|byte| *byte == b'\n') {
+        let line = line.strip_suffix(b"\n").map_or(line, |line| line.strip_suffix(b"\r").unwrap_or(line));
+        plain.extend_from_slice(line);
+        plain.push(b'\n');
+    }
+    Cow::Owned(plain)
 }
 
 impl From<ReadError> for Error {

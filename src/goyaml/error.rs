@@ -1,6 +1,6 @@
 //! Why YAML could not be read or written, in the words of go-yaml v2.4 and sigs.k8s.io/yaml 1.6, because users search for them.
 //!
-//! **Invariant:** an error names lines, keys and types, but no scalar of the document beyond the one that is malformed.
+//! **Invariant:** printed, an error names lines, keys and types, but no scalar of the document beyond the one that is malformed.
 
 use std::borrow::Cow;
 
@@ -44,16 +44,28 @@ pub enum ReadError {
     #[error("yaml: unmarshal errors:\n  {}", .0.join("\n  "))]
     Duplicates(Vec<String>),
     /// A key that JSON cannot have.
-    #[error("unsupported map key of type: {type_name}, key: {key}")]
+    #[error("unsupported map key of type: {type_name}, key: {key}{}", harmless_value(.value))]
     Key {
         /// The Go type of the key.
         type_name: &'static str,
         /// The key in Go syntax.
         key: String,
+        /// The value in Go syntax, which only [`Error::in_full`] shows, unless it is null.
+        value: String,
     },
     /// A number that JSON cannot have.
     #[error("{0}")]
     Number(#[from] json::Error),
+}
+
+impl Error {
+    /// The whole text as Go gives it. A value of the document may be in it, so this is for those who have the document anyway.
+    pub fn in_full(&self) -> String {
+        match self {
+            Self::Convert(ReadError::Key { value, .. }) if value != NOTHING => format!("{self}, value: {value}"),
+            _ => self.to_string(),
+        }
+    }
 }
 
 impl ReadError {
@@ -72,6 +84,14 @@ impl ReadError {
     pub(super) fn input(problem: impl Into<Cow<'static, str>>) -> Self {
         Self::Syntax { line: None, problem: problem.into() }
     }
+}
+
+/// A null in Go syntax.
+const NOTHING: &str = "<nil>";
+
+/// What may always be said of a value: that there is none.
+fn harmless_value(value: &str) -> &'static str {
+    if value == NOTHING { ", value: <nil>" } else { "" }
 }
 
 fn line_prefix(line: Option<usize>) -> String {

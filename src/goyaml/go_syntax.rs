@@ -1,13 +1,16 @@
-//! Values in Go syntax (`%#v`), for the error about a collection that is used as a key.
+//! Values in Go syntax (`%#v`), for errors about keys.
 //!
 //! **Invariant:** gives text of bounded length, whatever the document.
 
+use std::cmp::Ordering;
+
+use super::decode;
 use super::node::{Document, NodeId, NodeKind};
-use super::resolve::{Resolved, resolve_scalar};
+use super::resolve::{CORE_PREFIX, Resolved, resolve_scalar};
 use crate::value::{format_float, quote};
 
 /// After so many bytes nothing more is written.
-const MAX_LENGTH: usize = 2048;
+const MAX_LENGTH: usize = 1 << 16;
 
 /// Nothing; the first key where there is one.
 const NIL: &str = "interface {}(nil)";
@@ -16,7 +19,8 @@ const NIL: &str = "interface {}(nil)";
 pub(super) fn node(document: &Document<'_>, id: NodeId) -> String {
     let mut text = String::new();
     write_node(document, id, MAX_LENGTH, &mut text);
-    text
+    // On its own it is no part of a collection, whose type would be told.
+    if text == NIL { "<nil>".to_owned() } else { text }
 }
 
 /// Writes a node, unless the text has more than `limit` bytes already.
@@ -25,6 +29,9 @@ fn write_node(document: &Document<'_>, id: NodeId, limit: usize, out: &mut Strin
         return;
     }
     match document.nodes.get(id).map(|node| &node.kind) {
+        Some(NodeKind::Scalar { text, tag: Some(tag), .. }) if tag.strip_prefix(CORE_PREFIX) == Some("binary") => {
+            out.push_str(&quote(decode::binary(text).unwrap_or_default()));
+        }
         Some(NodeKind::Scalar { text, tag, implicit }) => {
             let resolved = resolve_scalar(text, tag.as_deref(), *implicit).unwrap_or(Resolved::String);
             out.push_str(&scalar(text, resolved));
@@ -50,18 +57,10 @@ fn write_node(document: &Document<'_>, id: NodeId, limit: usize, out: &mut Strin
 
 fn write_mapping(document: &Document<'_>, children: &[NodeId], limit: usize, out: &mut String) {
     out.push_str("map[interface {}]interface {}{");
-    let limit = limit.saturating_sub(out.len());
-    let mut entries = Vec::new();
-    let mut written = 0;
-    for pair in children.chunks_exact(2) {
-        let &[key, value] = pair else { continue };
-        let mut text = String::new();
-        write_node(document, key, limit.saturating_sub(written), &mut text);
-        written += text.len();
-        entries.push((text, value));
-    }
-    entries.sort_by(|(left, _), (right, _)| (left != NIL, left).cmp(&(right != NIL, right)));
-    for (index, (key, value)) in entries.iter().enumerate() {
+    let mut entries = Entries { list: Vec::new(), room: limit.saturating_sub(out.len()) };
+    entries.collect(document, children);
+    entries.list.sort_by(|(left, _), (right, _)| order(left).partial_cmp(&order(right)).unwrap_or(Ordering::Equal));
+    for (index, (key, value)) in entries.list.iter().enumerate() {
         if index > 0 {
             out.push_str(", ");
         }
@@ -70,6 +69,63 @@ fn write_mapping(document: &Document<'_>, children: &[NodeId], limit: usize, out
         write_node(document, *value, limit, out);
     }
     out.push('}');
+}
+
+/// The entries of a mapping as they are decoded: later ones replace earlier ones, merge keys are followed.
+struct Entries {
+    list: Vec<(String, NodeId)>,
+    /// How many bytes of keys there may still be.
+    room: usize,
+}
+
+impl Entries {
+    fn collect(&mut self, document: &Document<'_>, children: &[NodeId]) {
+        for pair in children.chunks_exact(2) {
+            let &[key, value] = pair else { continue };
+            if self.room == 0 {
+                return;
+            }
+            if document.is_merge(key) {
+                self.merge(document, value);
+                continue;
+            }
+            let mut text = String::new();
+            write_node(document, key, self.room, &mut text);
+            self.room = self.room.saturating_sub(text.len());
+            match self.list.iter_mut().find(|(known, _)| *known == text) {
+                Some((_, known)) => *known = value,
+                None => self.list.push((text, value)),
+            }
+        }
+    }
+
+    fn merge(&mut self, document: &Document<'_>, id: NodeId) {
+        // Each step costs a byte, so that a mapping that merges itself comes to an end.
+        self.room = self.room.saturating_sub(1);
+        match document.kind(id) {
+            Some(NodeKind::Mapping(children)) if self.room > 0 => self.collect(document, children),
+            Some(NodeKind::Alias { target, .. }) if self.room > 0 => self.merge(document, *target),
+            Some(NodeKind::Sequence(items)) => {
+                for item in items.iter().rev() {
+                    self.merge(document, *item);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Where a key stands among others: Go sorts by type first, and by value within one.
+fn order(key: &str) -> (u8, f64, &str) {
+    let number = || key.parse().unwrap_or_default();
+    match key.as_bytes() {
+        _ if key == NIL => (0, 0.0, key),
+        [b'"', ..] => (1, 0.0, key),
+        [b'0', b'x', ..] => (2, 0.0, key),
+        [b'f' | b't', ..] => (5, 0.0, key),
+        bytes if bytes.iter().all(|byte| byte.is_ascii_digit() || *byte == b'-') => (3, number(), key),
+        _ => (4, number(), key),
+    }
 }
 
 fn scalar(text: &str, resolved: Resolved) -> String {

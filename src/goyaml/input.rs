@@ -12,6 +12,9 @@ use super::error::ReadError;
 /// The size of go-yaml's input buffer in bytes.
 const BLOCK: usize = 512;
 
+/// The fault of a character that is cut off by the end.
+const INCOMPLETE: &str = "incomplete UTF-8 octet sequence";
+
 /// Checked text of a stream, up to the block with the first fault.
 pub(super) struct Input<'a> {
     /// The text without its byte order mark.
@@ -44,7 +47,8 @@ fn from_utf8(bytes: &[u8]) -> Input<'_> {
     match found.or(invalid.map(|fault| (text.len(), fault))) {
         None => Input { text: Cow::Borrowed(text), fault: None },
         Some((at, fault)) => {
-            let start = block_start(text, at);
+            // Only at the end is it certain that the rest of a character is missing.
+            let start = if fault == INCOMPLETE { at } else { block_start(text, at) };
             Input { text: Cow::Borrowed(text.get(..start).unwrap_or_default()), fault: Some(fault) }
         }
     }
@@ -98,14 +102,14 @@ fn find_forbidden(text: &str) -> Option<usize> {
 
 /// go-yaml's words for bytes that do not begin with a character.
 fn utf8_fault(bytes: &[u8]) -> &'static str {
-    let Some(&lead) = bytes.first() else { return "incomplete UTF-8 octet sequence" };
+    let Some(&lead) = bytes.first() else { return INCOMPLETE };
     let width = match lead {
         0xC0..=0xDF => 2,
         0xE0..=0xEF => 3,
         0xF0..=0xF7 => 4,
         _ => return "invalid leading UTF-8 octet",
     };
-    let Some(trailing) = bytes.get(1..width) else { return "incomplete UTF-8 octet sequence" };
+    let Some(trailing) = bytes.get(1..width) else { return INCOMPLETE };
     if trailing.iter().any(|byte| byte & 0xC0 != 0x80) {
         return "invalid trailing UTF-8 octet";
     }

@@ -43,6 +43,12 @@ pub fn from_str(text: impl AsRef<[u8]>) -> Result<Json, Error> {
     yaml_to_json(text.as_ref(), false).map_err(Error::Convert)
 }
 
+/// Like [`from_str`], but a float with a whole value stays a float.
+pub fn from_str_with_floats(text: impl AsRef<[u8]>) -> Result<Json, Error> {
+    first_document(text.as_ref(), |document| decode::Decoder::new(document, false).keeping_floats().decode())
+        .map_err(Error::Convert)
+}
+
 /// Like [`from_str`], but keys that are given more than once are an error (`yaml.UnmarshalStrict`).
 pub fn from_str_strict(text: impl AsRef<[u8]>) -> Result<Json, Error> {
     yaml_to_json(text.as_ref(), true).map_err(Error::Convert)
@@ -70,10 +76,18 @@ pub fn list_from_str(text: impl AsRef<[u8]>) -> Result<Vec<Json>, Error> {
 
 /// `yaml.YAMLToJSON` of sigs.k8s.io/yaml 1.6, or `yaml.YAMLToJSONStrict`.
 fn yaml_to_json(text: &[u8], strict: bool) -> Result<Json, ReadError> {
+    first_document(text, |document| decode::Decoder::new(document, strict).decode())
+}
+
+/// What the first document of a text is decoded into; no document is `null`.
+fn first_document(
+    text: &[u8],
+    decode: impl FnOnce(&mut node::Document<'_>) -> Result<Json, ReadError>,
+) -> Result<Json, ReadError> {
     let input = input::Input::new(text)?;
     let mut parser = parse::Parser::new(scan::Scanner::new(&input.text, input.fault));
     match parser.next_document()? {
-        Some(mut document) => decode::Decoder::new(&mut document, strict).decode(),
+        Some(mut document) => decode(&mut document),
         None => Ok(Json::Null),
     }
 }

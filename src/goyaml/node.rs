@@ -4,6 +4,8 @@
 
 use std::borrow::Cow;
 
+use super::resolve::CORE_PREFIX;
+
 /// The number of a node in its document.
 pub(super) type NodeId = usize;
 
@@ -33,4 +35,22 @@ pub(super) struct Document<'a> {
     pub(super) nodes: Vec<Node<'a>>,
     pub(super) root: NodeId,
     pub(super) has_aliases: bool,
+}
+
+impl Document<'_> {
+    /// What the node of this number is.
+    pub(super) fn kind(&self, id: NodeId) -> Option<&NodeKind<'_>> {
+        self.nodes.get(id).map(|node| &node.kind)
+    }
+
+    /// Whether the node is the key `<<`.
+    pub(super) fn is_merge(&self, id: NodeId) -> bool {
+        match self.kind(id) {
+            Some(NodeKind::Scalar { text, tag, implicit }) => {
+                let tagged = tag.as_deref().and_then(|tag| tag.strip_prefix(CORE_PREFIX)) == Some("merge");
+                text == "<<" && (*implicit || tagged)
+            }
+            _ => false,
+        }
+    }
 }

@@ -158,9 +158,12 @@ fn object_item(object: &dyn Object, depth: usize) -> Result<Item<'static>, Error
         return value_item(&value, depth + 1);
     }
     let fields = object.fields();
-    if !fields.is_empty() {
+    // A text that the object marshals to comes before its fields.
+    if !fields.is_empty() && !matches!(object.encoded(), Some(Value::String(_))) {
+        let exported = |name: &&str| name.starts_with(|first: char| first.is_uppercase());
         let entries = fields
             .iter()
+            .filter(|(name, _)| exported(name))
             .map(|(name, value)| Ok((Item::Text(Cow::Owned(name.to_lowercase())), value_item(value, depth + 1)?)));
         return Ok(Item::Mapping(entries.collect::<Result<_, Error>>()?));
     }

@@ -104,6 +104,12 @@ fn release(options: &RenderOptions) -> Value {
 
 fn metadata(metadata: &Metadata) -> Map {
     let annotations = metadata.annotations.iter().map(|(key, text)| (Text::from(key), Value::string(text))).collect();
+    // A chart without annotations has a nil map of them; `annotations: {}` would give an empty one in Helm.
+    let annotations = if metadata.annotations.is_empty() {
+        Map::nil(MapType::Strings)
+    } else {
+        Map::from_entries(MapType::Strings, annotations)
+    };
     map_of(
         MapType::Any,
         [
@@ -120,7 +126,7 @@ fn metadata(metadata: &Metadata) -> Map {
             ("Tags", Value::string(&metadata.tags)),
             ("AppVersion", Value::string(&metadata.app_version)),
             ("Deprecated", Value::Bool(metadata.deprecated)),
-            ("Annotations", Value::Map(Map::from_entries(MapType::Strings, annotations))),
+            ("Annotations", Value::Map(annotations)),
             ("KubeVersion", Value::string(&metadata.kube_version)),
             ("Dependencies", Value::list(metadata.dependencies.iter().map(dependency).collect())),
             ("Type", Value::string(&metadata.chart_type)),

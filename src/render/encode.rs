@@ -9,7 +9,7 @@ use super::toml::{from_toml, to_toml};
 use crate::gotemplate::Function;
 use crate::goyaml;
 use crate::value::json::{self, Format, Target};
-use crate::value::{CallError, CallResult, Map, MapType, Signature, Text, Type, Value};
+use crate::value::{CallError, CallResult, ElementType, List, Map, MapType, Signature, Text, Type, Value};
 
 const ANY: Signature = Signature::fixed(&[Type::Any]);
 const TEXT: Signature = Signature::fixed(&[Type::String]);
@@ -26,11 +26,25 @@ pub(super) fn functions<H>() -> impl Iterator<Item = Function<H>> {
         Function::pure("mustToJson", ANY, |args| must(to_json(first(args)))),
         Function::pure("fromJson", TEXT, |args| Ok(from_json(text(args)))),
         Function::pure("fromJsonArray", TEXT, |args| Ok(from_json_array(text(args)))),
-        Function::pure("toToml", ANY, |args| Ok(Value::string(to_toml(first(args)).unwrap_or_else(|error| error)))),
-        Function::pure("mustToToml", ANY, |args| must(to_toml(first(args)))),
+        Function::pure("toToml", ANY, |args| {
+            not_nil(first(args))?;
+            Ok(Value::string(to_toml(first(args)).unwrap_or_else(|error| error)))
+        }),
+        Function::pure("mustToToml", ANY, |args| {
+            not_nil(first(args))?;
+            must(to_toml(first(args)))
+        }),
         Function::pure("fromToml", TEXT, |args| Ok(map_or_error(from_toml(text(args))))),
     ]
     .into_iter()
+}
+
+/// Nothing at all makes the TOML encoder panic in Go.
+fn not_nil(value: &Value) -> Result<(), CallError> {
+    match value {
+        Value::Nil => Err(CallError::new("reflect: call of reflect.Value.Type on zero Value")),
+        _ => Ok(()),
+    }
 }
 
 fn first(args: &[Value]) -> &Value {
@@ -70,23 +84,35 @@ fn without_last_break(mut text: String) -> String {
 }
 
 fn from_yaml(text: &[u8]) -> Value {
-    let read = goyaml::map_from_str(text).map_err(|error| error.to_string());
+    let read = goyaml::map_from_str(text).map_err(|error| error.in_full());
     map_or_error(read.map(|entries| Value::from_json(&serde_json::Value::Object(entries))))
 }
 
 fn from_yaml_array(text: &[u8]) -> Value {
-    let read = goyaml::list_from_str(text).map_err(|error| error.to_string());
+    let read = goyaml::list_from_str(text).map_err(|error| error.in_full());
     list_or_error(read.map(|items| Value::from_json(&serde_json::Value::Array(items))))
 }
 
 fn from_json(text: &[u8]) -> Value {
-    let read = json::parse_into(text, Target::Map).map_err(|error| error.to_string());
-    map_or_error(read.map(|value| Value::from_json(&value)))
+    match json::parse_into(text, Target::Map).map(|value| Value::from_json(&value)) {
+        // Go's decoder makes a nil map of `null`; sigs.k8s.io/yaml leaves the map as it was.
+        Ok(Value::Nil) => Value::Map(Map::nil(MapType::Any)),
+        Ok(value) => value,
+        Err(error) => {
+            // What was decoded before an error of type stays in Go's map.
+            let decoded = json::parse_all(text).map(|(value, _)| Value::from_json(&value));
+            let map = decoded.ok().and_then(|value| value.as_map()).unwrap_or_else(|| Map::new(MapType::Any));
+            map.insert("Error", Value::string(error.to_string()));
+            Value::Map(map)
+        }
+    }
 }
 
 fn from_json_array(text: &[u8]) -> Value {
-    let read = json::parse_into(text, Target::List).map_err(|error| error.to_string());
-    list_or_error(read.map(|value| Value::from_json(&value)))
+    match json::parse_into(text, Target::List).map(|value| Value::from_json(&value)) {
+        Ok(Value::Nil) => Value::List(List::nil(ElementType::Any)),
+        read => list_or_error(read.map_err(|error| error.to_string())),
+    }
 }
 
 fn map_or_error(read: Result<Value, String>) -> Value {

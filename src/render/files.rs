@@ -84,7 +84,7 @@ impl Object for Files {
     fn underlying(&self) -> Option<Value> {
         let map = self.map.get_or_init(|| {
             let entry = |(path, data): (&String, &Arc<[u8]>)| (Text::from(path), Value::Bytes(data.as_ref().into()));
-            Map::from_entries(MapType::Named("map[string][]uint8"), self.files.iter().map(entry).collect())
+            Map::from_entries(MapType::Bytes, self.files.iter().map(entry).collect())
         });
         Some(Value::Map(map.clone()))
     }

@@ -130,6 +130,11 @@ pub fn render(
     Ok(Rendered { documents, hooks, crds: crds.collect(), notes })
 }
 
+/// The names of all functions that templates can call, in order.
+pub fn function_names() -> Vec<&'static str> {
+    functions::function_map().names().collect()
+}
+
 /// Renders the template of a release's name: `helm template --name-template`.
 pub fn render_name(template: &str, ambient: &dyn Ambient) -> Result<String, Error> {
     engine::execute_text("name-template", template, &functions::Host::new(&NoCluster, ambient, false))

@@ -7,7 +7,7 @@
 use std::any::Any;
 
 use super::{Capabilities, HelmVersion, KubeVersion};
-use crate::value::{Kind, Map, MapType, Method, Object, Signature, Text, Type, Value};
+use crate::value::{Kind, Method, Object, Signature, Text, Type, Value};
 
 /// `*common.Capabilities`.
 #[derive(Debug)]
@@ -21,7 +21,10 @@ impl CapabilitiesObject {
     pub(super) fn new(capabilities: &Capabilities) -> Self {
         let versions = Value::strings(capabilities.api_versions.iter());
         Self {
-            kube_version: Value::object(KubeVersionObject(capabilities.kube_version.clone())),
+            kube_version: Value::object(KubeVersionObject {
+                version: capabilities.kube_version.clone(),
+                in_place: true,
+            }),
             api_versions: Value::object(VersionSet { versions, names: capabilities.api_versions.clone() }),
             helm_version: Value::object(HelmVersionObject(capabilities.helm_version.clone())),
         }
@@ -49,18 +52,18 @@ impl Object for CapabilitiesObject {
         ]
     }
 
-    fn encoded(&self) -> Option<Value> {
-        Some(table(self.fields()))
-    }
-
     fn as_any(&self) -> &dyn Any {
         self
     }
 }
 
 /// `common.KubeVersion`.
-#[derive(Debug)]
-struct KubeVersionObject(KubeVersion);
+#[derive(Clone, Debug)]
+struct KubeVersionObject {
+    version: KubeVersion,
+    /// Whether it is the very field of `.Capabilities`, and no copy: only pointers to it have the method `String`.
+    in_place: bool,
+}
 
 impl Object for KubeVersionObject {
     fn type_name(&self) -> &'static str {
@@ -72,7 +75,7 @@ impl Object for KubeVersionObject {
     }
 
     fn field(&self, name: &str) -> Option<Value> {
-        let Self(version) = self;
+        let Self { version, .. } = self;
         match name {
             "Version" => Some(Value::string(&version.version)),
             "Major" => Some(Value::string(&version.major)),
@@ -82,7 +85,7 @@ impl Object for KubeVersionObject {
     }
 
     fn fields(&self) -> Vec<(&'static str, Value)> {
-        let Self(version) = self;
+        let Self { version, .. } = self;
         vec![
             ("Version", Value::string(&version.version)),
             ("normalizedVersion", Value::string(&version.normalized)),
@@ -93,20 +96,25 @@ impl Object for KubeVersionObject {
 
     fn method(&self, name: &str) -> Option<Method<'_>> {
         let text = match name {
-            "GitVersion" => Value::string(&self.0.version),
-            "String" => Value::string(self.0.checked()),
+            "GitVersion" if self.in_place => Value::string(&self.version.version),
+            "String" if self.in_place => Value::string(self.version.checked()),
             _ => return None,
         };
         Some(Method { signature: Signature::fixed(&[]), call: Box::new(move |_| Ok(text.clone())) })
     }
 
     fn text(&self) -> Option<Text> {
-        Some(Text::from(self.0.checked()))
+        self.in_place.then(|| Text::from(self.version.checked()))
     }
 
-    fn encoded(&self) -> Option<Value> {
-        let shown = self.fields().into_iter().filter(|(name, _)| *name != "normalizedVersion");
-        Some(table(shown.collect()))
+    fn json_fields(&self) -> Vec<(&'static str, Value)> {
+        let mut fields = self.fields();
+        fields.retain(|(name, _)| *name != "normalizedVersion");
+        fields
+    }
+
+    fn copied(&self) -> Option<Value> {
+        self.in_place.then(|| Value::object(Self { in_place: false, ..self.clone() }))
     }
 
     fn as_any(&self) -> &dyn Any {
@@ -182,7 +190,7 @@ impl Object for HelmVersionObject {
         ]
     }
 
-    fn encoded(&self) -> Option<Value> {
+    fn json_fields(&self) -> Vec<(&'static str, Value)> {
         let Self(version) = self;
         let fields = [
             ("version", &version.version),
@@ -192,7 +200,7 @@ impl Object for HelmVersionObject {
             ("kube_client_version", &version.kube_client_version),
         ];
         let filled = fields.into_iter().filter(|(_, text)| !text.is_empty());
-        Some(table(filled.map(|(name, text)| (name, Value::string(text))).collect()))
+        filled.map(|(name, text)| (name, Value::string(text))).collect()
     }
 
     fn as_any(&self) -> &dyn Any {
@@ -202,9 +210,4 @@ impl Object for HelmVersionObject {
 
 fn find(fields: &[(&'static str, Value)], name: &str) -> Option<Value> {
     fields.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone())
-}
-
-fn table(fields: Vec<(&'static str, Value)>) -> Value {
-    let entries = fields.into_iter().map(|(name, value)| (Text::from(name), value)).collect();
-    Value::Map(Map::from_entries(MapType::Any, entries))
 }

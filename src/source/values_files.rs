@@ -50,7 +50,7 @@ pub fn merge(fetched: &Fetched, files: &[String], ignore_missing: bool, generati
             }
             return Err(failed("no such file in the chart".to_owned()));
         };
-        let more = decode_values(&String::from_utf8_lossy(&found.data)).map_err(failed)?;
+        let more = decode_values(&found.data).map_err(failed)?;
         merge_values(&mut values, more);
         used.push(file.clone());
     }

@@ -65,7 +65,7 @@ pub(super) fn map(args: &[Value], position: usize) -> Map {
         || Map::new(MapType::Any),
         |map| match map.map_type() {
             MapType::Named(_) => map.retyped(MapType::Any),
-            MapType::Any | MapType::Strings => map,
+            MapType::Any | MapType::Strings | MapType::Bytes => map,
         },
     )
 }

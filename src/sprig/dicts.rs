@@ -21,6 +21,9 @@ pub(super) fn functions<H>() -> Vec<Function<H>> {
         }),
         Function::pure("set", Signature::fixed(&[Type::Map, Type::String, Type::Any]), |args| {
             let map = map(args, 0);
+            if map.is_nil() {
+                return fail("assignment to entry in nil map");
+            }
             map.insert(bytes(args, 1), value(args, 2).clone());
             Ok(Value::Map(map))
         }),
@@ -114,6 +117,7 @@ fn deep_copy(value: &Value, depth: usize) -> CallResult {
             let items = list.iter().map(|item| deep_copy(item, depth + 1)).collect::<Result<_, _>>()?;
             Value::List(List::new(list.element_type(), items))
         }
+        Value::Map(map) if map.is_nil() => value.clone(),
         Value::Map(map) => {
             let entries = map.snapshot().into_iter().map(|(key, value)| Ok((key, deep_copy(&value, depth + 1)?)));
             Value::Map(Map::from_entries(map.map_type(), entries.collect::<Result<_, CallError>>()?))

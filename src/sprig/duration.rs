@@ -4,7 +4,7 @@
 //!
 //! **Invariant:** a duration that is read fits in 64 bits of nanoseconds.
 
-use crate::value::quote;
+use super::layout_parse::quote;
 
 const SECOND: u64 = 1_000_000_000;
 

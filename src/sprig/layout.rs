@@ -8,6 +8,9 @@ use std::fmt::Write as _;
 
 use super::time::Time;
 
+/// The layout that times have in JSON and TOML.
+pub(super) const RFC3339_NANO: &str = "2006-01-02T15:04:05.999999999Z07:00";
+
 /// The layout of `Time.String`.
 pub(super) const STRING: &str = "2006-01-02 15:04:05.999999999 -0700 MST";
 
@@ -202,7 +205,7 @@ pub(super) fn format(time: &Time, layout: &str) -> String {
             Element::Minute(pad) => number(&mut out, civil.minute, 2, pad),
             Element::Second(pad) => number(&mut out, civil.second, 2, pad),
             Element::LongYear => number(&mut out, civil.year, 4, Pad::Zero),
-            Element::ShortYear => number(&mut out, civil.year.max(0) % 100, 2, Pad::Zero),
+            Element::ShortYear => number(&mut out, civil.year.abs() % 100, 2, Pad::Zero),
             Element::Noon { upper } => out.push_str(match (upper, civil.hour >= 12) {
                 (true, true) => "PM",
                 (true, false) => "AM",

@@ -371,7 +371,7 @@ fn hours_length(text: &str) -> usize {
 }
 
 /// Quotes as Go's time package does: what is not plain ASCII comes out as bytes.
-fn quote(text: &str) -> String {
+pub(super) fn quote(text: &str) -> String {
     let mut out = String::from('"');
     for byte in text.bytes() {
         match byte {

@@ -37,12 +37,14 @@ mod regex;
 mod semver;
 mod strings;
 mod time;
+mod toml_time;
 mod unicode;
 mod url;
 mod words;
 
 pub use ambient::Ambient;
 pub use duration::parse_duration;
+pub use toml_time::{toml_time, toml_time_from};
 
 use crate::gotemplate::Function;
 

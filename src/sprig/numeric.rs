@@ -128,11 +128,36 @@ fn round(args: &[Value]) -> CallResult {
     Ok(Value::Float(rounded / scale))
 }
 
-/// Ten to a power as Go computes it: a negative power is one divided by the positive one.
+/// Ten to a power as `math.Pow` computes it: by squaring, with the error that this brings for large powers.
 fn power_of_ten(exponent: i64) -> f64 {
-    let exponent = exponent.clamp(-400, 400) as i32;
-    let power = |exponent: i32| format!("1e{exponent}").parse().unwrap_or(f64::INFINITY);
-    if exponent < 0 { 1.0 / power(-exponent) } else { power(exponent) }
+    let (mut result, mut result_exponent) = (1.0_f64, 0_i64);
+    // Ten as a fraction from a half to one, and a power of two.
+    let (mut factor, mut factor_exponent) = (0.625_f64, 4_i64);
+    let mut rest = (exponent as f64).abs() as u64;
+    while rest != 0 {
+        if factor_exponent.abs() > 1 << 12 {
+            result_exponent += factor_exponent;
+            break;
+        }
+        if rest & 1 == 1 {
+            result *= factor;
+            result_exponent += factor_exponent;
+        }
+        factor *= factor;
+        factor_exponent <<= 1;
+        if factor < 0.5 {
+            factor += factor;
+            factor_exponent -= 1;
+        }
+        rest >>= 1;
+    }
+    if exponent < 0 {
+        result = 1.0 / result;
+        result_exponent = -result_exponent;
+    }
+    let half = (result_exponent / 2).clamp(-2_000, 2_000) as i32;
+    let other_half = (result_exponent - result_exponent / 2).clamp(-2_000, 2_000) as i32;
+    result * 2_f64.powi(half) * 2_f64.powi(other_half)
 }
 
 /// The numbers from a start towards a stop that is left out; none if the step leads away from it.

@@ -32,11 +32,11 @@ pub(super) fn functions<H: Ambient>() -> Vec<Function<H>> {
     vec![
         Function::hosted("bcrypt", Signature::fixed(STRING), |call, args| string(hash(call, bytes(args, 0)))),
         Function::hosted("htpasswd", Signature::fixed(STRING2), |call, args| {
-            let user = text(args, 0);
-            if user.contains(':') {
-                return string(format!("invalid username: {user}"));
+            let user = bytes(args, 0);
+            if user.contains(&b':') {
+                return string([b"invalid username: ", user].concat());
             }
-            string(format!("{user}:{}", hash(call, bytes(args, 1))))
+            string([user, b":", hash(call, bytes(args, 1)).as_bytes()].concat())
         }),
         Function::pure(
             "derivePassword",

@@ -27,8 +27,13 @@ type Parsed<T> = Result<T, String>;
 
 /// Translates a pattern, or tells what Go has against it.
 pub(super) fn translate(pattern: &str) -> Parsed<Translated> {
-    let mut parser =
-        Parser { rest: pattern, out: String::with_capacity(pattern.len() + 16), names: vec![String::new()] };
+    let mut parser = Parser {
+        rest: pattern,
+        out: String::with_capacity(pattern.len() + 16),
+        names: vec![String::new()],
+        times: 1,
+        most_times: vec![1],
+    };
     parser.run(pattern)?;
     Ok(Translated { pattern: parser.out, names: parser.names })
 }
@@ -41,6 +46,10 @@ struct Parser<'a> {
     rest: &'a str,
     out: String,
     names: Vec<String>,
+    /// How often the last item repeats within itself.
+    times: i64,
+    /// The most of that among all items of each open group, that of the whole pattern first.
+    most_times: Vec<i64>,
 }
 
 /// The part of `from` before `rest`, which is its end.
@@ -50,7 +59,6 @@ fn before<'a>(from: &'a str, rest: &str) -> &'a str {
 
 impl<'a> Parser<'a> {
     fn run(&mut self, pattern: &str) -> Parsed<()> {
-        let mut depth = 0_usize;
         // Whether something stands before that can be repeated.
         let mut operand = false;
         let mut last_repeat: Option<&str> = None;
@@ -60,17 +68,18 @@ impl<'a> Parser<'a> {
             match letter {
                 '(' => {
                     let opened = self.group()?;
-                    depth += usize::from(opened);
+                    self.most_times.extend(opened.then_some(1));
                     operand = operand && !opened;
-                    if depth > MAX_DEPTH {
+                    if self.most_times.len() > MAX_DEPTH + 1 {
                         return error("expression nests too deeply", pattern);
                     }
                 }
-                ')' if depth == 0 => return error("unexpected )", pattern),
+                ')' if self.most_times.len() == 1 => return error("unexpected )", pattern),
                 ')' => {
-                    depth -= 1;
                     operand = true;
                     self.copy(1);
+                    let times = self.most_times.pop().unwrap_or(1);
+                    self.repeats(times);
                 }
                 '|' => {
                     operand = false;
@@ -86,19 +95,33 @@ impl<'a> Parser<'a> {
                         self.counted(start, bounds)?;
                         self.check_repeat(start, operand, repeat)?;
                         last_repeat = Some(start);
+                        self.repeats(self.times.saturating_mul(bounds.1.unwrap_or(bounds.0.max(1))));
+                        if self.times > MAX_REPEAT {
+                            return error("invalid repeat count", before(start, self.rest));
+                        }
                     } else {
                         self.literal('{');
                         self.skip(1);
                         operand = true;
+                        self.times = 1;
                     }
                 }
                 _ => {
                     self.atom(letter)?;
                     operand = true;
+                    self.times = 1;
                 }
             }
         }
-        if depth > 0 { error("missing closing )", pattern) } else { Ok(()) }
+        if self.most_times.len() > 1 { error("missing closing )", pattern) } else { Ok(()) }
+    }
+
+    /// Notes how often the last item of the innermost open group repeats.
+    fn repeats(&mut self, times: i64) {
+        self.times = times;
+        if let Some(most) = self.most_times.last_mut() {
+            *most = times.max(*most);
+        }
     }
 
     /// Takes `{n}`, `{n,}` or `{n,m}`.

@@ -4,6 +4,7 @@
 //!
 //! **Invariant:** a pattern is compiled at most once while it is among the last [`CACHED`] that were used on a thread.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -14,7 +15,7 @@ use super::args::{self, STRING, STRING2, STRING3, bytes, int, string, text};
 use super::re2;
 use super::unicode::{is_digit, is_letter};
 use crate::gotemplate::Function;
-use crate::value::{CallError, CallResult, ElementType, List, Signature, Type, Value, quote};
+use crate::value::{CallError, CallResult, ElementType, List, Signature, Type, Value, json, quote};
 
 /// Compiled patterns that a thread keeps.
 const CACHED: usize = 128;
@@ -41,10 +42,10 @@ pub(super) fn functions<H>() -> Vec<Function<H>> {
     vec![
         Function::pure("regexMatch", two, |args| {
             let pattern = compile(args, false).ok();
-            Ok(Value::Bool(pattern.is_some_and(|pattern| pattern.regex.is_match(bytes(args, 1)))))
+            Ok(Value::Bool(pattern.is_some_and(|pattern| pattern.regex.is_match(&Subject::new(bytes(args, 1)).text))))
         }),
         Function::pure("mustRegexMatch", two, |args| {
-            Ok(Value::Bool(compile(args, false)?.regex.is_match(bytes(args, 1))))
+            Ok(Value::Bool(compile(args, false)?.regex.is_match(&Subject::new(bytes(args, 1)).text)))
         }),
         Function::pure("regexFind", two, |args| find(args, true)),
         Function::pure("mustRegexFind", two, |args| find(args, false)),
@@ -66,9 +67,21 @@ fn compile(args: &[Value], panics: bool) -> Result<Rc<Pattern>, CallError> {
     if let Some(pattern) = PATTERNS.with_borrow(|patterns| patterns.get(source.as_ref()).cloned()) {
         return Ok(pattern);
     }
-    let pattern = compile_new(&source).map(Rc::new).map_err(|message| {
+    let is_text = std::str::from_utf8(bytes(args, 0)).is_ok();
+    let compiled = if is_text {
+        compile_new(&source)
+    } else {
+        let whole = bytes(args, 0);
+        let valid = whole.utf8_chunks().next().map_or(0, |chunk| chunk.valid().len());
+        let rest = json::valid_utf8(whole.get(valid..).unwrap_or_default());
+        Err(format!("error parsing regexp: invalid UTF-8: `{rest}`"))
+    };
+    let pattern = compiled.map(Rc::new).map_err(|message| {
         if !panics {
             return CallError::new(message);
+        }
+        if !is_text {
+            return CallError::new(format!("regexp: Compile({}): {message}", quote(bytes(args, 0))));
         }
         let is_plain = !source.contains(|letter: char| letter == '`' || (letter.is_control() && letter != '\t'));
         let quoted = if is_plain { format!("`{source}`") } else { quote(source.as_bytes()) };
@@ -89,6 +102,48 @@ fn compile_new(source: &str) -> Result<Pattern, String> {
     match regex {
         Ok(regex) => Ok(Pattern { regex, names: translated.names }),
         Err(_) => Err(format!("error parsing regexp: expression too large: `{source}`")),
+    }
+}
+
+/// A text to search. Go takes each byte that is no UTF-8 for the letter U+FFFD.
+struct Subject<'t> {
+    bytes: &'t [u8],
+    text: Cow<'t, [u8]>,
+    /// Where each byte of the text is in the bytes, if they differ.
+    places: Vec<usize>,
+}
+
+impl<'t> Subject<'t> {
+    fn new(bytes: &'t [u8]) -> Self {
+        if std::str::from_utf8(bytes).is_ok() {
+            return Self { bytes, text: Cow::Borrowed(bytes), places: Vec::new() };
+        }
+        let (mut text, mut places): (Vec<u8>, Vec<usize>) = (Vec::new(), Vec::new());
+        for chunk in bytes.utf8_chunks() {
+            let start = places.last().map_or(0, |last| last + 1);
+            text.extend_from_slice(chunk.valid().as_bytes());
+            places.extend(start..start + chunk.valid().len());
+            for place in (start + chunk.valid().len()..).take(chunk.invalid().len()) {
+                text.extend_from_slice("\u{fffd}".as_bytes());
+                places.extend([place; 3]);
+            }
+        }
+        places.push(bytes.len());
+        Self { bytes, text: Cow::Owned(text), places }
+    }
+
+    /// The bytes of a stretch of the text.
+    fn original(&self, start: usize, end: usize) -> &'t [u8] {
+        let place = |position: usize| self.places.get(position).copied().unwrap_or(position);
+        self.bytes.get(place(start)..place(end)).unwrap_or_default()
+    }
+
+    fn matched(&self, found: Match<'_>) -> &'t [u8] {
+        self.original(found.start(), found.end())
+    }
+
+    fn len(&self) -> usize {
+        self.text.len()
     }
 }
 
@@ -119,44 +174,46 @@ fn is_boundary(subject: &[u8], position: usize) -> bool {
 
 fn find(args: &[Value], panics: bool) -> CallResult {
     let pattern = compile(args, panics)?;
-    string(pattern.regex.find(bytes(args, 1)).map_or(&[][..], |found| found.as_bytes()))
+    let subject = Subject::new(bytes(args, 1));
+    string(pattern.regex.find(&subject.text).map_or(&[][..], |found| subject.matched(found)))
 }
 
 fn find_all(args: &[Value], panics: bool) -> CallResult {
     let pattern = compile(args, panics)?;
-    let found = each_match(&pattern, bytes(args, 1), usize::try_from(int(args, 2)).unwrap_or(usize::MAX));
+    let subject = Subject::new(bytes(args, 1));
+    let found = each_match(&pattern, &subject.text, usize::try_from(int(args, 2)).unwrap_or(usize::MAX));
     if found.is_empty() {
         return Ok(Value::List(List::nil(ElementType::String)));
     }
-    Ok(Value::strings(found.into_iter().map(|found| found.as_bytes())))
+    Ok(Value::strings(found.into_iter().map(|found| subject.matched(found))))
 }
 
-type Replacer = fn(&mut Vec<u8>, &Pattern, &Captures<'_>, &[u8]);
+type Replacer = fn(&mut Vec<u8>, &Pattern, &Captures<'_>, &Subject<'_>, &[u8]);
 
 fn replace(args: &[Value], panics: bool, append: Replacer) -> CallResult {
     let pattern = compile(args, panics)?;
-    let (subject, replacement) = (bytes(args, 1), bytes(args, 2));
+    let (subject, replacement) = (Subject::new(bytes(args, 1)), bytes(args, 2));
     let mut out = Vec::with_capacity(subject.len());
     let mut done = 0;
-    for found in each_match(&pattern, subject, usize::MAX) {
-        let Some(captures) = pattern.regex.captures_at(subject, found.start()) else { continue };
-        out.extend_from_slice(subject.get(done..found.start()).unwrap_or_default());
-        append(&mut out, &pattern, &captures, replacement);
+    for found in each_match(&pattern, &subject.text, usize::MAX) {
+        let Some(captures) = pattern.regex.captures_at(&subject.text, found.start()) else { continue };
+        out.extend_from_slice(subject.original(done, found.start()));
+        append(&mut out, &pattern, &captures, &subject, replacement);
         done = found.end();
         if out.len() > args::MAX_BYTES {
             return args::too_long();
         }
     }
-    out.extend_from_slice(subject.get(done..).unwrap_or_default());
+    out.extend_from_slice(subject.original(done, subject.len()));
     string(out)
 }
 
-fn literal(out: &mut Vec<u8>, _: &Pattern, _: &Captures<'_>, replacement: &[u8]) {
+fn literal(out: &mut Vec<u8>, _: &Pattern, _: &Captures<'_>, _: &Subject<'_>, replacement: &[u8]) {
     out.extend_from_slice(replacement);
 }
 
 /// Appends the replacement with `$1`, `${1}`, `$name` filled in. A name takes all letters it can: `$1W` is the group `1W`.
-fn expand(out: &mut Vec<u8>, pattern: &Pattern, captures: &Captures<'_>, replacement: &[u8]) {
+fn expand(out: &mut Vec<u8>, pattern: &Pattern, captures: &Captures<'_>, subject: &Subject<'_>, replacement: &[u8]) {
     let mut rest = replacement;
     while let Some(dollar) = rest.iter().position(|byte| *byte == b'$') {
         out.extend_from_slice(rest.get(..dollar).unwrap_or_default());
@@ -169,7 +226,7 @@ fn expand(out: &mut Vec<u8>, pattern: &Pattern, captures: &Captures<'_>, replace
         match reference(rest) {
             Some((name, after)) => {
                 if let Some(group) = group(pattern, captures, name) {
-                    out.extend_from_slice(group);
+                    out.extend_from_slice(subject.matched(group));
                 }
                 rest = after;
             }
@@ -190,41 +247,40 @@ fn reference(text: &[u8]) -> Option<(&str, &[u8])> {
     Some((name, if braced.is_some() { after.strip_prefix(b"}")? } else { after }))
 }
 
-fn group<'t>(pattern: &Pattern, captures: &Captures<'t>, name: &str) -> Option<&'t [u8]> {
-    let found = if name.bytes().all(|byte| byte.is_ascii_digit()) && (name == "0" || !name.starts_with('0')) {
+fn group<'t>(pattern: &Pattern, captures: &Captures<'t>, name: &str) -> Option<Match<'t>> {
+    if name.bytes().all(|byte| byte.is_ascii_digit()) && (name == "0" || !name.starts_with('0')) {
         captures.get(name.parse().ok()?)
     } else {
         // Names may repeat; the first group that took part counts.
         let mut groups = pattern.names.iter().enumerate().filter(|(_, known)| *known == name);
         groups.find_map(|(position, _)| captures.get(position))
-    };
-    found.map(|found| found.as_bytes())
+    }
 }
 
 fn split(args: &[Value], panics: bool) -> CallResult {
     let pattern = compile(args, panics)?;
-    let (subject, count) = (bytes(args, 1), int(args, 2));
+    let (subject, count) = (Subject::new(bytes(args, 1)), int(args, 2));
     if count == 0 {
         return Ok(Value::List(List::nil(ElementType::String)));
     }
-    if subject.is_empty() && !bytes(args, 0).is_empty() {
+    if subject.len() == 0 && !bytes(args, 0).is_empty() {
         return Ok(Value::strings([""]));
     }
     let limit = usize::try_from(count).unwrap_or(usize::MAX);
     let mut parts: Vec<&[u8]> = Vec::new();
     let (mut start, mut end) = (0, 0);
-    for found in each_match(&pattern, subject, limit) {
+    for found in each_match(&pattern, &subject.text, limit) {
         if parts.len() + 1 == limit {
             break;
         }
         end = found.start();
         if found.end() != 0 {
-            parts.push(subject.get(start..end).unwrap_or_default());
+            parts.push(subject.original(start, end));
         }
         start = found.end();
     }
     if end != subject.len() {
-        parts.push(subject.get(start..).unwrap_or_default());
+        parts.push(subject.original(start, subject.len()));
     }
     Ok(Value::strings(parts))
 }

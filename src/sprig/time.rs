@@ -21,6 +21,9 @@ pub(super) const TYPE_NAME: &str = "time.Time";
 const NANOSECONDS: i128 = 1_000_000_000;
 const DAY: i64 = 86_400;
 
+/// Where Go begins to count seconds: the first of March in the year -292277022400.
+const FIRST_SECOND: i128 = -((292_277_022_400 / 400 * 146_097 + 306) * DAY as i128) + ZERO_TIME as i128;
+
 /// Seconds from the year 1, where Go's zero time is, to 1970.
 const ZERO_TIME: i64 = -62_135_596_800;
 
@@ -49,6 +52,23 @@ impl Zone {
         }
     }
 
+    /// The zone's own name.
+    fn name(&self) -> &str {
+        match self {
+            Self::Utc => "UTC",
+            Self::Fixed(name, _) => name,
+            Self::Table(zone) => zone.iana_name().unwrap_or_default(),
+        }
+    }
+
+    /// Whether clocks are put forward at a time.
+    fn is_daylight_saving(&self, seconds: i64) -> bool {
+        let Self::Table(zone) = self else { return false };
+        let seconds = seconds.clamp(Timestamp::MIN.as_second(), Timestamp::MAX.as_second());
+        let time = Timestamp::from_second(seconds).unwrap_or(Timestamp::UNIX_EPOCH);
+        zone.to_offset_info(time).dst().is_dst()
+    }
+
     /// The offset from UTC in seconds at a time, and its abbreviation.
     pub(super) fn at(&self, seconds: i64) -> (i64, String) {
         match self {
@@ -60,6 +80,35 @@ impl Zone {
                 (i64::from(info.offset().seconds()), info.abbreviation().to_owned())
             }
         }
+    }
+}
+
+/// The name of the type of a zone.
+const LOCATION: &str = "*time.Location";
+
+/// What `.Location` gives.
+#[derive(Debug)]
+struct Location(Zone);
+
+impl Object for Location {
+    fn type_name(&self) -> &str {
+        LOCATION
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Ptr
+    }
+
+    fn method(&self, name: &str) -> Option<Method<'_>> {
+        (name == "String").then(|| method(&[], |_| Ok(Value::string(self.0.name()))))
+    }
+
+    fn text(&self) -> Option<Text> {
+        Some(Text::from(self.0.name()))
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
     }
 }
 
@@ -186,10 +235,12 @@ impl Time {
         i128::from(self.seconds) * NANOSECONDS + i128::from(self.nanosecond)
     }
 
-    /// What a clock in the zone shows.
+    /// What a clock in the zone shows. Go counts from its first year in 64 bits, so years beyond either end come out at the other.
     pub(super) fn civil(&self) -> Civil {
-        let local = self.seconds.saturating_add(self.zone.at(self.seconds).0);
-        let (days, clock) = (local.div_euclid(DAY), local.rem_euclid(DAY));
+        let local = i128::from(self.seconds) + i128::from(self.zone.at(self.seconds).0);
+        let local = (local - FIRST_SECOND).rem_euclid(1 << 64) + FIRST_SECOND;
+        let days = local.div_euclid(i128::from(DAY)) as i64;
+        let clock = local.rem_euclid(i128::from(DAY)) as i64;
         let (year, month, day) = date_of(days);
         Civil {
             year,
@@ -218,6 +269,18 @@ impl Time {
     pub(super) fn since(&self, other: &Self) -> i64 {
         let difference = self.nanoseconds() - other.nanoseconds();
         i64::try_from(difference).unwrap_or(if difference < 0 { i64::MIN } else { i64::MAX })
+    }
+
+    fn rfc3339(&self) -> String {
+        layout::format(self, layout::RFC3339_NANO)
+    }
+
+    fn in_location(&self, args: &[Value]) -> Self {
+        let location = match args.first() {
+            Some(Value::Object(object)) => object.as_any().downcast_ref::<Location>(),
+            _ => None,
+        };
+        self.in_zone(location.map_or(Zone::Utc, |location| location.0.clone()))
     }
 
     fn add_date(&self, args: &[Value]) -> Self {
@@ -284,7 +347,13 @@ impl Object for Time {
             "UnixMicro" => answer(Value::int64((self.nanoseconds().div_euclid(1_000)) as i64)),
             "UnixNano" => answer(Value::int64(self.nanoseconds() as i64)),
             "IsZero" => answer(Value::Bool(self.seconds == ZERO_TIME && self.nanosecond == 0)),
-            "UTC" => answer(self.in_zone(Zone::Utc).into()),
+            // The zone of the machine counts as UTC here.
+            "UTC" | "Local" => answer(self.in_zone(Zone::Utc).into()),
+            "Location" => answer(Value::object(Location(self.zone.clone()))),
+            "In" => method(&[Type::Object(LOCATION)], |args| Ok(self.in_location(args).into())),
+            "IsDST" => answer(Value::Bool(self.zone.is_daylight_saving(self.seconds))),
+            "MarshalText" => answer(Value::Bytes(self.rfc3339().into_bytes().into())),
+            "MarshalJSON" => answer(Value::Bytes(format!("\"{}\"", self.rfc3339()).into_bytes().into())),
             "String" => answer(Value::string(layout::format(self, layout::STRING))),
             "Format" => method(&[Type::String], |args| Ok(Value::string(layout::format(self, &text(args, 0))))),
             "Add" => method(&[Type::Duration], |args| Ok(self.add(int(args, 0)).into())),
@@ -305,7 +374,7 @@ impl Object for Time {
     }
 
     fn encoded(&self) -> Option<Value> {
-        Some(Value::string(layout::format(self, "2006-01-02T15:04:05.999999999Z07:00")))
+        Some(Value::string(self.rfc3339()))
     }
 
     fn as_any(&self) -> &dyn Any {

@@ -12,6 +12,7 @@ enum Basic {
     Uint,
     Float,
     String,
+    Complex,
     Other,
 }
 
@@ -22,6 +23,7 @@ fn basic(value: &Value) -> Basic {
         Value::Uint(..) => Basic::Uint,
         Value::Float(_) => Basic::Float,
         Value::String(_) => Basic::String,
+        Value::Object(object) if object.kind() == Kind::Complex128 => Basic::Complex,
         _ => Basic::Other,
     }
 }
@@ -65,6 +67,9 @@ pub fn eq(left: &Value, right: &Value) -> Result<bool, Incomparable> {
 
 /// Equality of what is neither a number, a string nor a boolean.
 fn eq_other(left: &Value, right: &Value) -> Result<bool, Incomparable> {
+    if basic(left) == Basic::Complex {
+        return Ok(left.to_text() == right.to_text());
+    }
     let (left_kind, right_kind) = (left.kind(), right.kind());
     if left_kind != right_kind && left_kind != Kind::Invalid && right_kind != Kind::Invalid {
         return Err(Incomparable::DifferentKinds);
@@ -96,6 +101,7 @@ pub fn lt(left: &Value, right: &Value) -> Result<bool, Incomparable> {
         (Value::Float(left), Value::Float(right)) => Ok(left < right),
         (Value::String(left), Value::String(right)) => Ok(left < right),
         (Value::Bool(_), Value::Bool(_)) => Err(Incomparable::InvalidType),
+        _ if basic(left) == Basic::Complex && basic(right) == Basic::Complex => Err(Incomparable::InvalidType),
         _ => Err(Incomparable::Incompatible),
     }
 }
@@ -129,7 +135,8 @@ fn deep_equal_at(left: &Value, right: &Value, depth: usize) -> bool {
                 && left.iter().zip(right.iter()).all(|(left, right)| deep_equal_at(left, right, depth + 1))
         }
         (Value::Map(left), Value::Map(right)) => {
-            if left.map_type() != right.map_type() || left.len() != right.len() {
+            let is_nil = left.is_nil() == right.is_nil();
+            if left.map_type() != right.map_type() || !is_nil || left.len() != right.len() {
                 return false;
             }
             if left.is_same(right) {

@@ -16,6 +16,11 @@ impl Value {
     }
 }
 
+/// The real and the imaginary part of a complex number.
+pub fn complex_parts(object: &dyn Object) -> Option<(f64, f64)> {
+    object.as_any().downcast_ref::<Complex>().map(|Complex(real, imaginary)| (*real, *imaginary))
+}
+
 impl Object for Complex {
     fn type_name(&self) -> &'static str {
         "complex128"

@@ -11,7 +11,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::json::{self, valid_utf8};
-use super::{Map, MapType, Text, Value};
+use super::{Kind, Map, MapType, Text, Value};
 
 impl Value {
     /// The value of a JSON document, with every number as `float64` (Go 1.26 `encoding/json`).
@@ -54,10 +54,14 @@ impl Value {
                 let items: Result<_, _> = list.iter().map(|item| item.to_json_at(depth + 1)).collect();
                 serde_json::Value::Array(items?)
             }
+            Self::Map(map) if map.is_nil() => serde_json::Value::Null,
             Self::Map(map) => entries_to_json(map.snapshot(), depth)?,
+            Self::Object(object) if object.kind() == Kind::Complex128 => {
+                return Err(json::Error::UnsupportedType(object.type_name().to_owned()));
+            }
             Self::Object(object) => match object.encoded().or_else(|| object.underlying()) {
                 Some(value) => value.to_json_at(depth + 1)?,
-                None => entries_to_json(object.fields(), depth)?,
+                None => entries_to_json(object.json_fields(), depth)?,
             },
         })
     }

@@ -19,6 +19,8 @@ pub enum MapType {
     Any,
     /// `map[string]string`: a missing key reads as an empty string.
     Strings,
+    /// `map[string][]uint8`: a missing key reads as no bytes.
+    Bytes,
     /// A named map type over `map[string]interface {}`, such as Helm's `common.Values`, by its `%T` name.
     Named(&'static str),
 }
@@ -29,8 +31,14 @@ impl MapType {
         match self {
             Self::Any => "map[string]interface {}",
             Self::Strings => "map[string]string",
+            Self::Bytes => "map[string][]uint8",
             Self::Named(name) => name,
         }
+    }
+
+    /// Whether the values are in interfaces, and not of a type of their own.
+    pub fn boxes(self) -> bool {
+        matches!(self, Self::Any | Self::Named(_))
     }
 }
 
@@ -38,6 +46,7 @@ impl MapType {
 #[derive(Clone, Debug)]
 pub struct Map {
     map_type: MapType,
+    is_nil: bool,
     entries: Rc<RefCell<BTreeMap<Text, Value>>>,
 }
 
@@ -49,12 +58,24 @@ impl Map {
 
     /// A map of these entries.
     pub fn from_entries(map_type: MapType, entries: BTreeMap<Text, Value>) -> Self {
-        Self { map_type, entries: Rc::new(RefCell::new(entries)) }
+        Self { map_type, is_nil: false, entries: Rc::new(RefCell::new(entries)) }
+    }
+
+    /// A nil map: it reads as an empty one, but is `null` in JSON, and nothing may be stored in it.
+    pub fn nil(map_type: MapType) -> Self {
+        let mut map = Self::new(map_type);
+        map.is_nil = true;
+        map
+    }
+
+    /// Whether this is a nil map.
+    pub fn is_nil(&self) -> bool {
+        self.is_nil
     }
 
     /// The same entries under another type, as a Go conversion gives.
     pub fn retyped(&self, map_type: MapType) -> Self {
-        Self { map_type, entries: Rc::clone(&self.entries) }
+        Self { map_type, is_nil: self.is_nil, entries: Rc::clone(&self.entries) }
     }
 
     /// Moves nested lists and maps out, if nobody else holds the entries.
@@ -74,6 +95,7 @@ impl Map {
     pub fn zero_element(&self) -> Value {
         match self.map_type {
             MapType::Strings => Value::string(""),
+            MapType::Bytes => Value::Bytes(Rc::from([])),
             MapType::Any | MapType::Named(_) => Value::Nil,
         }
     }

@@ -23,6 +23,7 @@ mod release;
 mod signature;
 mod text;
 
+pub use complex::complex_parts;
 pub use float::{append_float, format_float, format_float32};
 pub use list::{ElementType, List};
 pub use map::{Map, MapType};
@@ -292,6 +293,7 @@ impl Value {
         match self {
             Self::Nil => true,
             Self::List(list) => list.is_nil(),
+            Self::Map(map) => map.is_nil(),
             _ => false,
         }
     }

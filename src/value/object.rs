@@ -31,7 +31,7 @@ pub trait Object: fmt::Debug {
         None
     }
 
-    /// The exported fields in order of declaration, for `%v`, `toYaml` and `toJson`; JSON names are the encoder's concern.
+    /// The fields in order of declaration, for `%v`.
     fn fields(&self) -> Vec<(&'static str, Value)> {
         Vec::new()
     }
@@ -53,6 +53,16 @@ pub trait Object: fmt::Debug {
 
     /// The value that encoders (`toJson`, `toYaml`) see instead of the object: JSON marshalling in Go.
     fn encoded(&self) -> Option<Value> {
+        None
+    }
+
+    /// The fields as `toJson` names and orders them.
+    fn json_fields(&self) -> Vec<(&'static str, Value)> {
+        self.fields()
+    }
+
+    /// What a function gets as its argument, if a copy in an interface has fewer methods than the object in its place.
+    fn copied(&self) -> Option<Value> {
         None
     }
 

@@ -6,6 +6,9 @@
 
 use super::{IntType, Kind, List, MAX_DEPTH, Object, Text, Value, append_float};
 
+/// What stands for a pointer that is within another value, where Go prints an address that changes from run to run.
+pub const ADDRESS: &[u8] = b"0xc000010000";
+
 /// No printed value gets longer than about this many bytes.
 const MAX_PRINTED: usize = 128 << 20;
 
@@ -85,6 +88,11 @@ pub fn append_value(out: &mut Vec<u8>, value: &Value) {
 pub fn append_printable(out: &mut Vec<u8>, value: &Value) {
     match value {
         Value::Nil => out.extend_from_slice(b"<no value>"),
+        Value::Object(object) if object.copied().is_some() => {
+            // Printed where it is, with all its methods.
+            let end = out.len().saturating_add(MAX_PRINTED);
+            append_object(out, object.as_ref(), end, 0);
+        }
         Value::Object(object) if object.text().is_none() && object.underlying().is_none() => {
             let end = out.len().saturating_add(MAX_PRINTED);
             append_fields(out, object.as_ref(), end, 0);
@@ -117,7 +125,10 @@ fn append_at(out: &mut Vec<u8>, value: &Value, end: usize, depth: usize) {
                 append_at(out, value, end, depth + 1);
             });
         }
-        Value::Object(object) => append_object(out, object.as_ref(), end, depth),
+        Value::Object(object) => match object.copied() {
+            Some(Value::Object(copy)) => append_object(out, copy.as_ref(), end, depth),
+            _ => append_object(out, object.as_ref(), end, depth),
+        },
     }
 }
 
@@ -158,6 +169,9 @@ fn append_object(out: &mut Vec<u8>, object: &dyn Object, end: usize, depth: usiz
         append_at(out, &value, end, depth);
     } else {
         if object.kind() == Kind::Ptr {
+            if depth > 0 {
+                return out.extend_from_slice(ADDRESS);
+            }
             out.push(b'&');
         }
         append_fields(out, object, end, depth);

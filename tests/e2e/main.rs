@@ -4,8 +4,13 @@
 //! `RHUMB_E2E_KUBECONFIG` they use an existing cluster instead; its nodes have to be played by kwok with the stages of
 //! `tests/controlplane/stages`, for some pods must fail or never be ready.
 
+#[path = "../differential/harness/mod.rs"]
+mod harness;
 mod scene;
 mod support;
+
+/// The engine answers as Helm's own code does.
+mod differential;
 
 /// The control plane itself plays its part: nodes, pods, Jobs, garbage collection.
 mod control_plane;

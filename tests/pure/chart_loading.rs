@@ -44,6 +44,45 @@ fn files_load_as_in_helm() {
     assert!(failures.is_empty(), "{} differ:\n{}", failures.len(), failures.join("\n\n"));
 }
 
+#[test]
+fn malformed_text_is_told_by_the_file_that_has_it() {
+    for (name, content, problem) in [
+        ("Chart.yaml", b"name: a\xFF\n".as_slice(), "invalid leading UTF-8 octet"),
+        ("Chart.lock", b"digest: \xC3(\n", "invalid trailing UTF-8 octet"),
+        ("values.yaml", b"a: \xE2x\n", "invalid trailing UTF-8 octet"),
+        ("values.yaml", b"a: \x01\n", "control characters are not allowed"),
+    ] {
+        let files = [("Chart.yaml", METADATA.as_bytes()), (name, content)];
+        let files = files.iter().filter(|(other, data)| *other != name || *data == content);
+        let error = Chart::from_files(files.map(|(name, data)| File::new(*name, *data)).collect()).unwrap_err();
+        let document = if name == "values.yaml" { "cannot unmarshal yaml document: " } else { "" };
+        let expected = format!("cannot load {name}: {document}error converting YAML to JSON: yaml: {problem}");
+        assert_eq!(error.to_string(), expected);
+    }
+}
+
+#[test]
+fn documents_of_values_are_read_one_after_the_other() {
+    let message = |text: &[u8]| {
+        let files = vec![File::new("Chart.yaml", METADATA.as_bytes()), File::new("values.yaml", text)];
+        Chart::from_files(files).unwrap_err().to_string()
+    };
+    assert_eq!(
+        message(b"1\n---\na: b\n--- c\n"),
+        "cannot load values.yaml: cannot unmarshal yaml document: error unmarshaling JSON: while decoding JSON: json: cannot \
+         unmarshal number into Go value of type map[string]interface {}"
+    );
+    assert_eq!(
+        message(b"a: b\n--- c\n---\n1\n"),
+        "cannot load values.yaml: error reading yaml document: invalid Yaml document separator: c"
+    );
+    assert_eq!(
+        message(b"a: {~: [x]}\n"),
+        "cannot load values.yaml: cannot unmarshal yaml document: error converting YAML to JSON: unsupported map key of type: \
+         %!s(<nil>), key: <nil>, value: []interface {}{\"x\"}"
+    );
+}
+
 fn describe(chart: &Chart) -> Json {
     let mut stored = serde_json::to_value(chart).unwrap();
     let names = |files: &[File]| files.iter().map(|file| file.name.clone()).collect::<Vec<_>>();

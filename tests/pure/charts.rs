@@ -326,7 +326,7 @@ proptest::proptest! {
         }
         let _ = Glob::parse(&text).map(|glob| glob.matches(&text));
         let _ = IgnoreRules::parse(&text).map(|rules| rules.ignores(&text, false));
-        let _ = rhumb::chart::decode_values(&text);
+        let _ = rhumb::chart::decode_values(text.as_bytes());
         let version = rhumb::version::Version::parse(&text).or_else(|_| rhumb::version::Version::parse_strict("1.2.3"));
         let constraint = rhumb::version::Constraints::parse(&text);
         if let (Ok(version), Ok(constraint)) = (version, constraint) {

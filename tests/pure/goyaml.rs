@@ -2,7 +2,7 @@
 //!
 //! Each line of `tests/data/goyaml/*.jsonl` is an input with the output or error of the real program: Go 1.26 with sigs.k8s.io/yaml 1.6.0,
 //! go.yaml.in/yaml/v2 2.4.4 and go.yaml.in/yaml/v3 3.0.5. The file's name says which call gave it; see the table in `answer`.
-//! One difference is meant: the error about a map key that JSON cannot have leaves out the value, which may be a secret.
+//! Errors are compared in full; printed, the one about a map key that JSON cannot have leaves out the value, which may be a secret.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -15,14 +15,14 @@ use serde_json::Value as Json;
 fn answer(call: &str, input: &str) -> Result<String, String> {
     let marshal = |json: &Json| json::encode_json(json, json::Format::MARSHAL).map_err(|error| error.to_string());
     let value = |input: &str| goyaml::from_str(input).map(|json| Value::from_json(&json));
-    let text = |result: Result<String, goyaml::Error>| result.map_err(|error| error.to_string());
+    let text = |result: Result<String, goyaml::Error>| result.map_err(|error| error.in_full());
     match call {
         // YAMLToJSON, YAMLToJSONStrict.
         "read" => marshal(&goyaml::from_str(input).map_err(|error| without_prefix(&error))?),
         "strict" => marshal(&goyaml::from_str_strict(input).map_err(|error| without_prefix(&error))?),
         // Unmarshal into map[string]any and []any.
-        "map" => marshal(&Json::Object(goyaml::map_from_str(input).map_err(|error| error.to_string())?)),
-        "list" => marshal(&Json::Array(goyaml::list_from_str(input).map_err(|error| error.to_string())?)),
+        "map" => marshal(&Json::Object(goyaml::map_from_str(input).map_err(|error| error.in_full())?)),
+        "list" => marshal(&Json::Array(goyaml::list_from_str(input).map_err(|error| error.in_full())?)),
         // Unmarshal into any, then Marshal, or Encode of v3 with an indentation of 2.
         "write" => text(value(input).and_then(|value| goyaml::to_string(&value))),
         "pretty" => text(value(input).and_then(|value| goyaml::to_string_pretty(&value))),
@@ -35,7 +35,7 @@ fn answer(call: &str, input: &str) -> Result<String, String> {
 
 /// YAMLToJSON gives its errors without the words that Unmarshal puts before them.
 fn without_prefix(error: &goyaml::Error) -> String {
-    let text = error.to_string();
+    let text = error.in_full();
     text.strip_prefix("error converting YAML to JSON: ").unwrap_or(&text).to_owned()
 }
 
@@ -107,6 +107,35 @@ fn malformed_bytes_are_reported_in_gos_words() {
 }
 
 #[test]
+fn error_before_malformed_bytes_is_told_unless_the_reader_has_read_on() {
+    let message = |bytes: &[u8]| goyaml::from_str(bytes).unwrap_err().to_string();
+    let malformed = "incomplete UTF-8 octet sequence";
+    for (bytes, problem) in [
+        (b"\tb 1\xEE".as_slice(), "found character that cannot start any token"),
+        (b"--- : 20\xE6", "mapping values are not allowed in this context"),
+        (b"|\n \t\xD6", "line 2: found a tab character where an indentation space is expected"),
+        (b"k:\n2: %a+3\xD5", "line 2: found character that cannot start any token"),
+        (b"%YAML 1.x\xC3", "did not find expected version number"),
+        (b"\"\\q\xC3", malformed),
+        (b"\"\\q123\xC3", "found unknown escape character"),
+        (b"a: @\xC3", malformed),
+        (b"a: @123\xC3", "found character that cannot start any token"),
+        (b"'a' 'b'\xC3", malformed),
+        (b"a: !<x\xC3", malformed),
+        (b"a\n- b\xC3", malformed),
+        (b"a: b: c\xC3", malformed),
+        (b"a: b: cd\xC3", "mapping values are not allowed in this context"),
+    ] {
+        assert_eq!(
+            message(bytes),
+            format!("error converting YAML to JSON: yaml: {problem}"),
+            "{}",
+            bytes.escape_ascii()
+        );
+    }
+}
+
+#[test]
 fn fault_after_the_first_document_is_seen_only_within_its_block() {
     let near = "a: b\n---\n\u{1}";
     assert!(goyaml::from_str(near).is_err());
@@ -155,10 +184,13 @@ fn map_that_contains_itself_is_an_error() {
 
 #[test]
 fn streams_are_split_at_separator_lines() {
-    let split =
-        |text: &'static str| goyaml::split(text).map(|texts| texts.into_iter().map(String::from).collect::<Vec<_>>());
+    let split = |text: &'static str| -> Result<Vec<String>, goyaml::Error> {
+        let texts = goyaml::split(text.as_bytes()).into_iter();
+        texts.map(|text| Ok(String::from_utf8_lossy(&text?).into_owned())).collect()
+    };
     assert_eq!(split("a: 1\n---\nb: 2").unwrap(), ["a: 1\n", "b: 2\n"]);
     assert_eq!(split("---\na: 1\n--- # two\n\n---\n").unwrap(), ["---\na: 1\n", "\n"]);
+    assert_eq!(split("a: 1\r\n---\r\nb: 'x\r\r\ny'\r").unwrap(), ["a: 1\n", "b: 'x\r\ny'\r\n"]);
     assert!(split("").unwrap().is_empty());
     assert_eq!(split("a: 1\n--- b\n").unwrap_err().to_string(), "invalid Yaml document separator: b");
 }

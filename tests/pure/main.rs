@@ -31,8 +31,15 @@ mod charts;
 mod sprig;
 // Rendering of small charts, against Helm.
 mod render;
+// What once differed, against Helm's own answers.
+mod differential;
+#[path = "../differential/harness/mod.rs"]
+mod harness;
 // Post-rendering, against kustomize.
 mod postrender;
+
+// The fuzz targets, for some seconds.
+mod fuzz;
 
 // Release records, against Flux and Helm.
 mod release;

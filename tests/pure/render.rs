@@ -148,3 +148,10 @@ fn host_names_are_looked_up_only_where_allowed() {
     assert_eq!(text(&options()), "a: \"\"");
     assert_eq!(text(&RenderOptions { enable_dns: true, ..options() }), "a: \"192.0.2.1\"");
 }
+
+#[test]
+fn functions_are_those_of_helm() {
+    // Written by the oracle's operation `funcs`.
+    let expected: Vec<String> = serde_json::from_str(include_str!("../data/differential/functions.json")).unwrap();
+    assert_eq!(rhumb::render::function_names(), expected);
+}

@@ -216,7 +216,9 @@ impl<'x, H> Executor<'x, H> {
     /// Guarantees that the value is assignable to the type.
     fn check_type(&self, operand: Operand, parameter: Type) -> Result<Value, Error> {
         if parameter == Type::Any {
-            return Ok(operand.value);
+            // In Go the function gets a copy, in an interface.
+            let copied = if let Value::Object(object) = &operand.value { object.copied() } else { None };
+            return Ok(copied.unwrap_or(operand.value));
         }
         if matches!(operand.value, Value::Nil) {
             if operand.boxed {
@@ -253,7 +255,7 @@ fn zero_of_nillable(parameter: Type) -> Option<Value> {
         Type::Bytes => Some(Value::Bytes(std::rc::Rc::from([]))),
         Type::List => Some(Value::List(List::nil(ElementType::Any))),
         Type::Strings => Some(Value::List(List::nil(ElementType::String))),
-        Type::Map => Some(Value::Map(Map::new(MapType::Any))),
+        Type::Map => Some(Value::Map(Map::nil(MapType::Any))),
         Type::Object(name) if name.starts_with('*') => Some(Value::Nil),
         _ => None,
     }
@@ -272,7 +274,7 @@ fn assign(value: Value, parameter: Type) -> Result<Value, Value> {
         | (Value::Bytes(_), Type::Bytes) => true,
         (Value::List(list), Type::List) => list.element_type() == ElementType::Any,
         (Value::List(list), Type::Strings) => list.element_type() == ElementType::String,
-        (Value::Map(map), Type::Map) => map.map_type() != MapType::Strings,
+        (Value::Map(map), Type::Map) => map.map_type().boxes(),
         (Value::Object(object), Type::Object(name)) => {
             let given = object.type_name();
             given == name || (object.kind() == Kind::Ptr && given.strip_prefix('*') == Some(name))

@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** prints nothing; only walking writes output.
 
-use crate::value::{CallError, Kind, Map, MapType, Method, Value, quote, value_method};
+use crate::value::{CallError, Kind, Map, Method, Value, quote, value_method};
 
 use super::super::error::Error;
 use super::super::node::{At, Command, Node, NodeKind, Pipe};
@@ -208,7 +208,7 @@ impl<'x, H> Executor<'x, H> {
         if has_arguments {
             return Err(self.error(format!("{key} is not a method but has arguments")));
         }
-        let boxed = map.map_type() != MapType::Strings;
+        let boxed = map.map_type().boxes();
         if let Some(value) = map.get(key.as_bytes()) {
             return Ok(Operand { value, boxed });
         }

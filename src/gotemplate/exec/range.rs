@@ -105,7 +105,7 @@ impl<'x, H> Executor<'x, H> {
             }
             Items::List(..) => Ok(false),
             Items::Entries(map_type, entries) => {
-                let boxed = *map_type != MapType::Strings;
+                let boxed = map_type.boxes();
                 for (key, value) in entries {
                     let element = Operand { value: value.clone(), boxed };
                     if self.iterate(branch, Value::String(key.clone()), &element)? == Flow::Break {

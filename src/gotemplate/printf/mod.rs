@@ -7,7 +7,7 @@
 mod format;
 mod numbers;
 
-use crate::value::{IntType, Kind, MAX_DEPTH, Object, Text, Value, print};
+use crate::value::{IntType, Kind, MAX_DEPTH, Object, Text, Value, complex_parts, print};
 
 use super::lex::rune_at;
 use format::Flags;
@@ -170,7 +170,7 @@ impl Printer {
             self.complain(verb, "(BADINDEX)");
         } else if let Some(argument) = cursor.arguments.get(cursor.argument) {
             cursor.argument += 1;
-            if verb == 'v' {
+            if matches!(verb, 'v' | 'w') {
                 self.flags.go_syntax = std::mem::take(&mut self.flags.sharp);
                 self.flags.field_names = std::mem::take(&mut self.flags.plus);
             }
@@ -203,7 +203,8 @@ impl Printer {
     }
 
     fn precision(&mut self, cursor: &mut Cursor<'_>) {
-        if cursor.peek() != Some(b'.') {
+        // A point at the very end is taken for a verb.
+        if cursor.peek() != Some(b'.') || cursor.position + 1 >= cursor.format.len() {
             return;
         }
         cursor.position += 1;
@@ -265,6 +266,8 @@ impl Printer {
             (Value::Nil, 'T' | 'v') => self.pad(b"<nil>"),
             (Value::Nil, _) => self.bad_verb(value, verb),
             (_, 'T') => self.text(value.type_name().as_bytes()),
+            // It wraps errors, and only in `Errorf`.
+            (Value::List(_) | Value::Map(_) | Value::Object(_), 'w') if !self.erroring => self.bad_verb(value, verb),
             _ => self.value(value, verb, 0),
         }
     }
@@ -349,6 +352,12 @@ impl Printer {
 
     fn object(&mut self, value: &Value, object: &dyn Object, verb: char, depth: usize) {
         let has_method = !self.erroring && !self.flags.go_syntax && matches!(verb, 'v' | 's' | 'x' | 'X' | 'q');
+        if let Some(parts) = complex_parts(object) {
+            return self.complex(value, parts, verb);
+        }
+        if let Some(Value::Object(copy)) = object.copied() {
+            return self.object(value, copy.as_ref(), verb, depth);
+        }
         if let Some(text) = object.text().filter(|_| has_method) {
             self.string(text.as_bytes(), verb);
             return;
@@ -357,6 +366,9 @@ impl Printer {
             return self.value(&underlying, verb, depth);
         }
         if object.kind() == Kind::Ptr {
+            if depth > 0 {
+                return self.address(value, verb);
+            }
             self.out.push(b'&');
         }
         if self.flags.go_syntax {
@@ -372,6 +384,27 @@ impl Printer {
             printer.value(field, verb, depth + 1);
         });
         self.out.push(b'}');
+    }
+
+    fn complex(&mut self, value: &Value, (real, imaginary): (f64, f64), verb: char) {
+        if !matches!(verb, 'v' | 'b' | 'g' | 'G' | 'x' | 'X' | 'f' | 'F' | 'e' | 'E') {
+            return self.bad_verb(value, verb);
+        }
+        self.out.push(b'(');
+        self.float(real, verb);
+        // The imaginary part always has a sign.
+        let plus = std::mem::replace(&mut self.flags.plus, true);
+        self.float(imaginary, verb);
+        self.flags.plus = plus;
+        self.out.extend_from_slice(b"i)");
+    }
+
+    /// A pointer within another value.
+    fn address(&mut self, value: &Value, verb: char) {
+        match verb {
+            'v' => self.out.extend_from_slice(print::ADDRESS),
+            _ => self.bad_verb(value, verb),
+        }
     }
 
     fn open(&mut self, value: &Value, bracket: &[u8]) {

@@ -43,6 +43,7 @@ impl<'a> Scanner<'a> {
             let end = self.line_end();
             text.push_str(self.slice(self.pos, end));
             self.advance_to(end);
+            self.look(2)?;
             leading_break = self.take_break();
             self.scan_block_breaks(&mut indent, &mut breaks)?;
         }
@@ -57,7 +58,9 @@ impl<'a> Scanner<'a> {
 
     /// Reads the indicators after `|` or `>`, in either order.
     fn scan_block_header(&mut self) -> Result<(Chomp, Option<usize>), ReadError> {
+        self.look(1)?;
         let mut chomp = self.scan_chomp();
+        self.look(1)?;
         let mut increment = None;
         if self.byte(0).is_ascii_digit() {
             if self.byte(0) == b'0' {
@@ -65,6 +68,7 @@ impl<'a> Scanner<'a> {
             }
             increment = Some(usize::from(self.byte(0) - b'0'));
             self.advance(1);
+            self.look(1)?;
             if chomp.is_none() {
                 chomp = self.scan_chomp();
             }
@@ -84,16 +88,18 @@ impl<'a> Scanner<'a> {
 
     /// Skips white space and a comment, and the line break after them.
     pub(super) fn skip_rest_of_line(&mut self) -> Result<(), ReadError> {
-        while self.is_blank(0) {
-            self.advance(1);
-        }
+        self.skip_blanks()?;
         if self.byte(0) == b'#' {
             self.advance_to(self.line_end());
+            self.look(1)?;
         }
         if !self.is_break_or_end(0) {
             return Err(self.error("did not find expected comment or line break"));
         }
-        self.take_break();
+        if self.is_break(0) {
+            self.look(2)?;
+            self.take_break();
+        }
         Ok(())
     }
 
@@ -104,15 +110,16 @@ impl<'a> Scanner<'a> {
             while (*indent == 0 || self.mark.column < *indent) && self.byte(0) == b' ' {
                 self.advance(1);
             }
+            self.look(1)?;
             widest = widest.max(self.mark.column);
             if (*indent == 0 || self.mark.column < *indent) && self.byte(0) == b'\t' {
                 return Err(self.error("found a tab character where an indentation space is expected"));
             }
-            let line_break = self.take_break();
-            if line_break.is_empty() {
+            if !self.is_break(0) {
                 break;
             }
-            breaks.push_str(line_break);
+            self.look(2)?;
+            breaks.push_str(self.take_break());
         }
         if *indent == 0 {
             *indent = widest.max((self.indent + 1).max(1) as usize);

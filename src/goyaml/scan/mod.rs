@@ -99,7 +99,7 @@ pub(super) struct Scanner<'a> {
 }
 
 impl<'a> Scanner<'a> {
-    /// A scanner over text without NUL. `fault` is reported when the text has ended.
+    /// A scanner over text without NUL. `fault` is why the text ends early; it is reported when reading comes there.
     pub(super) fn new(text: &'a str, fault: Option<&'static str>) -> Self {
         Self {
             text,
@@ -165,9 +165,10 @@ impl<'a> Scanner<'a> {
             self.push(TokenKind::StreamEnd, self.mark);
             return Ok(());
         }
-        self.skip_to_token();
+        self.skip_to_token()?;
         let column = self.mark.column as isize;
         self.unroll_indent(column);
+        self.look(4)?;
 
         let (byte, next) = (self.byte(0), self.byte(1));
         if byte == 0 && self.pos >= self.bytes.len() {
@@ -285,9 +286,6 @@ impl<'a> Scanner<'a> {
     }
 
     fn fetch_stream_end(&mut self) -> Result<(), ReadError> {
-        if let Some(fault) = self.fault {
-            return Err(ReadError::input(fault));
-        }
         if self.mark.column != 0 {
             self.mark.column = 0;
             self.mark.line += 1;

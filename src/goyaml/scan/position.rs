@@ -5,9 +5,6 @@
 use super::Scanner;
 use crate::goyaml::error::ReadError;
 
-/// How many bytes the scanner may look ahead.
-const MAX_LOOKAHEAD: usize = 10;
-
 /// A line and a column, both counted from zero.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Mark {
@@ -112,30 +109,41 @@ impl<'a> Scanner<'a> {
     }
 
     /// Skips spaces, comments and empty lines.
-    pub(super) fn skip_to_token(&mut self) {
+    pub(super) fn skip_to_token(&mut self) -> Result<(), ReadError> {
         loop {
             while self.byte(0) == b' ' || (self.byte(0) == b'\t' && (self.flow_level > 0 || !self.simple_key_allowed)) {
                 self.advance(1);
             }
+            self.look(1)?;
             if self.byte(0) == b'#' {
                 self.advance_to(self.line_end());
+                self.look(1)?;
             }
-            if self.take_break().is_empty() {
-                return;
+            if !self.is_break(0) {
+                return Ok(());
             }
+            self.look(2)?;
+            self.take_break();
             if self.flow_level == 0 {
                 self.simple_key_allowed = true;
             }
         }
     }
 
+    /// Fails if there are fewer characters left, because of a fault in the input: go-yaml reads ahead before it looks, and so comes
+    /// upon the fault first.
+    pub(super) fn look(&self, count: usize) -> Result<(), ReadError> {
+        const LONGEST_CHAR: usize = 4;
+        let Some(fault) = self.fault else { return Ok(()) };
+        let rest = self.bytes.get(self.pos..).unwrap_or_default();
+        if rest.len() >= count * LONGEST_CHAR || char_count(rest) >= count {
+            return Ok(());
+        }
+        Err(ReadError::input(fault))
+    }
+
     /// An error at this place.
     pub(super) fn error(&self, problem: impl Into<std::borrow::Cow<'static, str>>) -> ReadError {
-        // go-yaml reads ahead by as much as the longest escape, and so comes upon a fault first.
-        let at_end = self.pos + MAX_LOOKAHEAD >= self.bytes.len();
-        match self.fault.filter(|_| at_end) {
-            Some(fault) => ReadError::input(fault),
-            None => ReadError::scanner(self.mark.line, problem),
-        }
+        ReadError::scanner(self.mark.line, problem)
     }
 }

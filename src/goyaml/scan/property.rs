@@ -11,23 +11,26 @@ fn is_name_byte(byte: u8) -> bool {
 
 impl<'a> Scanner<'a> {
     /// Reads a name, which may be empty.
-    fn scan_name(&mut self) -> &'a str {
+    fn scan_name(&mut self) -> Result<&'a str, ReadError> {
         let start = self.pos;
         while is_name_byte(self.byte(0)) {
             self.advance(1);
         }
-        self.slice(start, self.pos)
+        self.look(1)?;
+        Ok(self.slice(start, self.pos))
     }
 
-    fn skip_blanks(&mut self) {
+    /// Skips spaces and tabs.
+    pub(super) fn skip_blanks(&mut self) -> Result<(), ReadError> {
         while self.is_blank(0) {
             self.advance(1);
         }
+        self.look(1)
     }
 
     pub(super) fn scan_anchor(&mut self, alias: bool) -> Result<TokenKind<'a>, ReadError> {
         self.advance(1);
-        let name = self.scan_name();
+        let name = self.scan_name()?;
         let ends = self.is_blank_or_end(0) || b"?:,]}%@`".contains(&self.byte(0));
         if name.is_empty() || !ends {
             return Err(self.error("did not find expected alphabetic or numeric character"));
@@ -36,6 +39,7 @@ impl<'a> Scanner<'a> {
     }
 
     pub(super) fn scan_tag(&mut self) -> Result<TokenKind<'a>, ReadError> {
+        self.look(2)?;
         let tag = if self.byte(1) == b'<' {
             self.advance(2);
             let suffix = self.scan_tag_uri("")?;
@@ -73,9 +77,10 @@ impl<'a> Scanner<'a> {
             return Err(self.error("did not find expected '!'"));
         }
         self.advance(1);
-        self.scan_name();
+        self.scan_name()?;
         if self.byte(0) == b'!' {
             self.advance(1);
+            self.look(1)?;
         } else if directive && self.pos - start != 1 {
             return Err(self.error("did not find expected '!'"));
         }
@@ -93,6 +98,7 @@ impl<'a> Scanner<'a> {
             } else if is_name_byte(byte) || b";/?:@&=+$,.!~*'()[]".contains(&byte) {
                 uri.push(byte);
                 self.advance(1);
+                self.look(1)?;
             } else {
                 break;
             }
@@ -108,6 +114,7 @@ impl<'a> Scanner<'a> {
     fn scan_uri_escape(&mut self, uri: &mut Vec<u8>) -> Result<(), ReadError> {
         let mut remaining = None;
         while remaining != Some(0) {
+            self.look(3)?;
             let high = char::from(self.byte(1)).to_digit(16);
             let low = char::from(self.byte(2)).to_digit(16);
             let (b'%', Some(high), Some(low)) = (self.byte(0), high, low) else {
@@ -132,7 +139,7 @@ impl<'a> Scanner<'a> {
 
     pub(super) fn scan_directive(&mut self) -> Result<TokenKind<'a>, ReadError> {
         self.advance(1);
-        let name = self.scan_name();
+        let name = self.scan_name()?;
         if name.is_empty() {
             return Err(self.error("could not find expected directive name"));
         }
@@ -149,7 +156,7 @@ impl<'a> Scanner<'a> {
     }
 
     fn scan_version(&mut self) -> Result<TokenKind<'a>, ReadError> {
-        self.skip_blanks();
+        self.skip_blanks()?;
         let major = self.scan_version_number()?;
         if self.byte(0) != b'.' {
             return Err(self.error("did not find expected digit or '.' character"));
@@ -168,6 +175,7 @@ impl<'a> Scanner<'a> {
             }
             number = number * 10 + (self.byte(0) - b'0');
             self.advance(1);
+            self.look(1)?;
         }
         if self.pos == start {
             return Err(self.error("did not find expected version number"));
@@ -176,12 +184,12 @@ impl<'a> Scanner<'a> {
     }
 
     fn scan_tag_directive(&mut self) -> Result<TokenKind<'a>, ReadError> {
-        self.skip_blanks();
+        self.skip_blanks()?;
         let handle = self.scan_tag_handle(true)?.to_owned();
         if !self.is_blank(0) {
             return Err(self.error("did not find expected whitespace"));
         }
-        self.skip_blanks();
+        self.skip_blanks()?;
         let prefix = self.scan_tag_uri("")?;
         if !self.is_blank_or_end(0) {
             return Err(self.error("did not find expected whitespace or line break"));

@@ -12,10 +12,14 @@ impl<'a> Scanner<'a> {
     pub(super) fn scan_quoted(&mut self, single: bool) -> Result<TokenKind<'a>, ReadError> {
         let quote = self.byte(0);
         self.advance(1);
+        self.look(4)?;
         let text = match self.simple_quoted(quote) {
             Some(text) => Cow::Borrowed(text),
             None => Cow::Owned(self.long_quoted(quote, single)?),
         };
+        if !text.is_empty() {
+            self.look(2)?;
+        }
         self.advance(1);
         Ok(TokenKind::Scalar { text, plain: false })
     }
@@ -44,6 +48,7 @@ impl<'a> Scanner<'a> {
     fn long_quoted(&mut self, quote: u8, single: bool) -> Result<String, ReadError> {
         let mut text = String::new();
         loop {
+            self.look(4)?;
             if self.mark.column == 0 && self.document_indicator().is_some() {
                 return Err(self.error("found unexpected document indicator"));
             }
@@ -54,7 +59,7 @@ impl<'a> Scanner<'a> {
             if !escaped_break && self.byte(0) == quote {
                 return Ok(text);
             }
-            self.quoted_space(escaped_break, &mut text);
+            self.quoted_space(escaped_break, &mut text)?;
         }
     }
 
@@ -72,19 +77,25 @@ impl<'a> Scanner<'a> {
                 }
             }
             text.push_str(self.slice(self.pos, at));
-            self.advance_to(at);
+            if at > self.pos {
+                self.advance_to(at);
+                self.look(2)?;
+            }
             match self.byte(0) {
                 b'\'' if single && self.byte(1) == b'\'' => {
                     text.push('\'');
                     self.advance(2);
+                    self.look(2)?;
                 }
                 b'\\' if !single => {
                     if self.is_break(1) {
+                        self.look(3)?;
                         self.advance(1);
                         self.take_break();
                         return Ok(true);
                     }
                     self.scan_escape(text)?;
+                    self.look(2)?;
                 }
                 _ => return Ok(false),
             }
@@ -92,16 +103,18 @@ impl<'a> Scanner<'a> {
     }
 
     /// Reads white space inside quotes. After an escaped line break all of it is dropped, but for further line breaks.
-    fn quoted_space(&mut self, escaped_break: bool, text: &mut String) {
+    fn quoted_space(&mut self, escaped_break: bool, text: &mut String) -> Result<(), ReadError> {
         let start = self.pos;
         let mut fold = Fold::default();
         if escaped_break {
             fold.leading = Some("");
         }
         loop {
+            self.look(1)?;
             if self.is_blank(0) {
                 self.advance(1);
             } else if self.is_break(0) {
+                self.look(2)?;
                 fold.push(self.take_break());
             } else {
                 break;
@@ -112,6 +125,7 @@ impl<'a> Scanner<'a> {
         } else {
             fold.flush(text);
         }
+        Ok(())
     }
 
     /// Reads an escape sequence.
@@ -128,6 +142,7 @@ impl<'a> Scanner<'a> {
             }
         };
         self.advance(2);
+        self.look(digits)?;
         let mut code: u32 = 0;
         for offset in 0..digits {
             let digit = char::from(self.byte(offset)).to_digit(16);

@@ -63,6 +63,7 @@ impl<'a> Scanner<'a> {
         let mut owned: Option<String> = None;
         let mut fold = Fold::default();
         loop {
+            self.look(4)?;
             let at_indicator = self.mark.column == 0 && self.document_indicator().is_some();
             if at_indicator || self.byte(0) == b'#' {
                 break;
@@ -79,6 +80,7 @@ impl<'a> Scanner<'a> {
                     text.push_str(self.slice(self.pos, stretch_end));
                 }
                 self.advance_to(stretch_end);
+                self.look(2)?;
                 end = stretch_end;
             }
             if !self.is_blank(0) && !self.is_break(0) {
@@ -99,6 +101,7 @@ impl<'a> Scanner<'a> {
     /// Skips white space after a stretch, noting line breaks.
     fn skip_plain_space(&mut self, fold: &mut Fold) -> Result<(), ReadError> {
         loop {
+            self.look(1)?;
             if self.is_blank(0) {
                 let indented = self.mark.column as isize > self.indent;
                 if fold.leading.is_some() && !indented && self.byte(0) == b'\t' {
@@ -106,6 +109,7 @@ impl<'a> Scanner<'a> {
                 }
                 self.advance(1);
             } else if self.is_break(0) {
+                self.look(2)?;
                 fold.push(self.take_break());
             } else {
                 return Ok(());

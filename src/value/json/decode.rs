@@ -46,6 +46,21 @@ impl Target {
 /// assert_eq!(json::parse(b"[1, x]").unwrap_err().to_string(), "invalid character 'x' looking for beginning of value");
 /// ```
 pub fn parse(text: &[u8]) -> Result<Value, Error> {
+    let (value, unfit) = parse_all(text)?;
+    unfit.map_or(Ok(value), Err)
+}
+
+/// The value at the start of a text and the length that it takes, blanks before it included: `Decode` of a `json.Decoder`.
+pub fn parse_first(text: &[u8]) -> Result<(Value, usize), Error> {
+    let mut parser = Parser { text, pos: 0, depth: 0, unfit: None };
+    parser.skip_space();
+    let value = parser.value()?;
+    let length = parser.pos;
+    parser.unfit.map_or(Ok((value, length)), Err)
+}
+
+/// The value, and the error about the first number in it that no `float64` can hold, in whose place is `null`.
+pub fn parse_all(text: &[u8]) -> Result<(Value, Option<Error>), Error> {
     let mut parser = Parser { text, pos: 0, depth: 0, unfit: None };
     parser.skip_space();
     let value = parser.value()?;
@@ -53,14 +68,18 @@ pub fn parse(text: &[u8]) -> Result<Value, Error> {
     if parser.pos < text.len() {
         return Err(parser.error("after top-level value"));
     }
-    parser.unfit.map_or(Ok(value), Err)
+    Ok((value, parser.unfit))
 }
 
 /// The value of a JSON text that must be of a Go type.
 pub fn parse_into(text: &[u8], target: Target) -> Result<Value, Error> {
-    let value = parse(text)?;
+    let (value, unfit) = parse_all(text)?;
+    if unfit.is_some() && !matches!(value, Value::Array(_) | Value::Object(_)) {
+        // The number itself stands where a list or map is wanted.
+        target.check(&Value::from(0))?;
+    }
     target.check(&value)?;
-    Ok(value)
+    unfit.map_or(Ok(value), Err)
 }
 
 struct Parser<'a> {
@@ -82,9 +101,20 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// Go's error about the byte here.
+    /// Go's error about the byte here, or about the end.
     fn error(&self, context: &str) -> Error {
-        let Some(byte) = self.byte() else { return Error::Syntax("unexpected end of JSON input".to_owned()) };
+        match self.byte() {
+            Some(byte) => Self::error_about(byte, context),
+            None => Error::Syntax("unexpected end of JSON input".to_owned()),
+        }
+    }
+
+    /// Go's error about the byte here, within something that nothing may end: there Go tries a space after the end.
+    fn error_within(&self, context: &str) -> Error {
+        Self::error_about(self.byte().unwrap_or(b' '), context)
+    }
+
+    fn error_about(byte: u8, context: &str) -> Error {
         let shown = match byte {
             b'\'' => "\\'".to_owned(),
             b'\\' => "\\\\".to_owned(),
@@ -183,7 +213,7 @@ impl<'a> Parser<'a> {
     fn literal(&mut self, word: &str, value: Value) -> Result<Value, Error> {
         for expected in word.bytes() {
             if self.byte() != Some(expected) {
-                return Err(self.error(&format!("in literal {word} (expecting '{}')", char::from(expected))));
+                return Err(self.error_within(&format!("in literal {word} (expecting '{}')", char::from(expected))));
             }
             self.pos += 1;
         }
@@ -192,7 +222,7 @@ impl<'a> Parser<'a> {
 
     fn digits(&mut self, context: &str) -> Result<(), Error> {
         if !matches!(self.byte(), Some(b'0'..=b'9')) {
-            return Err(self.error(context));
+            return Err(self.error_within(context));
         }
         while let Some(b'0'..=b'9') = self.byte() {
             self.pos += 1;
@@ -287,7 +317,7 @@ impl<'a> Parser<'a> {
                 self.pos += 1;
                 return self.unicode_escape();
             }
-            _ => return Err(self.error("in string escape code")),
+            _ => return Err(self.error_within("in string escape code")),
         };
         self.pos += 1;
         Ok(character)
@@ -315,7 +345,7 @@ impl<'a> Parser<'a> {
         let mut unit = 0;
         for _ in 0..4 {
             let digit = self.byte().and_then(|byte| char::from(byte).to_digit(16));
-            unit = unit << 4 | digit.ok_or_else(|| self.error("in \\u hexadecimal character escape"))?;
+            unit = unit << 4 | digit.ok_or_else(|| self.error_within("in \\u hexadecimal character escape"))?;
             self.pos += 1;
         }
         Ok(unit)

@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::{Error, MAX_DEPTH, float};
-use crate::value::{Object, Value};
+use crate::value::{Kind, Object, Value};
 
 /// How JSON is laid out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +65,7 @@ impl Encoder {
             Value::Bytes(bytes) => self.string(STANDARD.encode(bytes).as_bytes()),
             Value::List(list) if list.is_nil() => self.out.push_str("null"),
             Value::List(list) => self.array(list.iter(), Self::value)?,
+            Value::Map(map) if map.is_nil() => self.out.push_str("null"),
             Value::Map(map) => {
                 let entries = map.snapshot();
                 self.object(entries.iter().map(|(key, value)| (key, value)), Self::value)?;
@@ -76,10 +77,14 @@ impl Encoder {
 
     /// An object as it wants to be encoded, or what is underneath it, or its fields.
     fn go_object(&mut self, object: &dyn Object) -> Result<(), Error> {
-        if let Some(value) = object.encoded().or_else(|| object.underlying()) {
-            return self.nested(|encoder| encoder.value(&value));
+        if object.kind() == Kind::Complex128 {
+            return Err(Error::UnsupportedType(object.type_name().to_owned()));
         }
-        let fields = object.fields();
+        if let Some(value) = object.encoded().or_else(|| object.underlying()) {
+            // The value takes the object's place, on the same level.
+            return self.value(&value);
+        }
+        let fields = object.json_fields();
         self.object(fields.iter().map(|(name, value)| (*name, value)), Self::value)
     }
 

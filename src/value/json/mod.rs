@@ -12,7 +12,7 @@ use std::borrow::Cow;
 
 use super::format_float;
 
-pub use decode::{Target, parse, parse_into};
+pub use decode::{Target, parse, parse_all, parse_first, parse_into};
 pub use encode::{Format, encode, encode_json};
 
 /// The deepest nesting that is read or written; Go allows 10000 levels.
@@ -24,6 +24,9 @@ pub enum Error {
     /// A value that JSON cannot hold.
     #[error("json: unsupported value: {0}")]
     UnsupportedValue(String),
+    /// A value of a type that JSON does not have.
+    #[error("json: unsupported type: {0}")]
+    UnsupportedType(String),
     /// Text that is not JSON.
     #[error("{0}")]
     Syntax(String),

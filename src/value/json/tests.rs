@@ -76,6 +76,14 @@ fn syntax_errors_read_as_in_go() {
         ("1ex", "invalid character 'x' in exponent of numeric literal"),
         ("trux", "invalid character 'x' in literal true (expecting 'e')"),
         ("\"\\x\"", "invalid character 'x' in string escape code"),
+        ("nu", "invalid character ' ' in literal null (expecting 'l')"),
+        ("{\"\":fa", "invalid character ' ' in literal false (expecting 'l')"),
+        ("-", "invalid character ' ' in numeric literal"),
+        ("1.", "invalid character ' ' after decimal point in numeric literal"),
+        ("2e", "invalid character ' ' in exponent of numeric literal"),
+        ("\"\\", "invalid character ' ' in string escape code"),
+        ("\"\\u0", "invalid character ' ' in \\u hexadecimal character escape"),
+        ("\"a", "unexpected end of JSON input"),
         ("\"\\u00g0\"", "invalid character 'g' in \\u hexadecimal character escape"),
         ("\"a\nb\"", "invalid character '\\n' in string literal"),
         ("'a'", "invalid character '\\'' looking for beginning of value"),
@@ -111,4 +119,14 @@ fn deep_nesting_is_an_error() {
     assert_eq!(error.to_string(), "exceeded max depth");
     let deep = format!("{}{}", "[".repeat(MAX_DEPTH), "]".repeat(MAX_DEPTH));
     assert_eq!(encode_json(&parse(deep.as_bytes()).unwrap(), Format::MARSHAL).unwrap(), deep);
+}
+
+#[test]
+fn wrong_kind_is_told_before_a_number_that_does_not_fit() {
+    let message = |text: &[u8], target| parse_into(text, target).unwrap_err().to_string();
+    assert_eq!(
+        message(b"1E400", Target::Map),
+        "json: cannot unmarshal number into Go value of type map[string]interface {}"
+    );
+    assert_eq!(message(b"[1e999]", Target::List), "json: cannot unmarshal number 1e999 into Go value of type float64");
 }

@@ -1,4 +1,5 @@
-//! Finds the programs that the tests, the demo and the benchmark start: the control plane, kwok, helm and the registry.
+//! Finds the programs that the tests, the demo and the benchmark start: the control plane, kwok, helm, the oracle and the
+//! registry.
 //!
 //! Order: an environment variable, the cache, `KUBEBUILDER_ASSETS` (control plane only), a build with Go into the cache.
 //! Never replaces a program in the cache while another process may be running it: a build lands there by rename.
@@ -23,6 +24,7 @@ enum Tool {
     ControlPlane,
     Kwok,
     Helm,
+    Oracle,
     Registry,
 }
 
@@ -33,6 +35,7 @@ impl Tool {
             Self::ControlPlane => ("controlplane", "RHUMB_CONTROLPLANE"),
             Self::Kwok => ("kwok", "RHUMB_KWOK"),
             Self::Helm => ("helm", "RHUMB_HELM"),
+            Self::Oracle => ("oracle", "RHUMB_ORACLE"),
             Self::Registry => ("registry", "RHUMB_REGISTRY"),
         }
     }
@@ -43,6 +46,16 @@ impl Tool {
             Self::ControlPlane => &["build", "go.mod", "go.sum", "main.go"],
             Self::Kwok => &["build", "go.mod", "go.sum"],
             Self::Helm => &["build", "helm/go.mod", "helm/go.sum"],
+            Self::Oracle => &[
+                "build",
+                "oracle/go.mod",
+                "oracle/go.sum",
+                "oracle/functions.go",
+                "oracle/functions.s",
+                "oracle/main.go",
+                "oracle/render.go",
+                "oracle/values.go",
+            ],
             Self::Registry => &["build", "registry/go.mod", "registry/go.sum"],
         }
     }
@@ -99,6 +112,11 @@ pub(crate) fn kwok() -> Result<PathBuf> {
 /// The helm program, the witness of what the operator did.
 pub(crate) fn helm() -> Result<PathBuf> {
     find(Tool::Helm)
+}
+
+/// The oracle, which answers with Helm's own code.
+pub(crate) fn oracle() -> Result<PathBuf> {
+    find(Tool::Oracle)
 }
 
 /// The distribution registry, which serves OCI charts.

@@ -1,18 +1,19 @@
-//! TOML out and in.
+//! Values into TOML.
 //!
-//! Counterpart: BurntSushi/toml 1.6.0, whose layout is kept: keys in byte order, plain keys before tables, nested tables indented by
-//! two spaces, a blank line before every top-level table. Errors of reading are worded by this project's own parser.
+//! Counterpart: `encode.go` of BurntSushi/toml 1.6.0: keys in byte order, plain keys before tables, nested tables indented by two
+//! spaces, a blank line before every top-level table.
 //!
-//! **Invariant:** what is written reads back as the same document, but for nils, which TOML does not have.
+//! **Invariant:** writing ends, whatever the value: nesting beyond [`MAX_DEPTH`] is an error.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use toml::Value as Toml;
-
-use crate::value::{ElementType, IntType, List, MAX_DEPTH, Map, MapType, Text, Value, format_float};
+use super::{escaped, quoted_key};
+use crate::sprig::toml_time;
+use crate::value::{IntType, List, MAX_DEPTH, Map, MapType, Object, Text, Value, format_float};
 
 /// The TOML of a value.
-pub(super) fn to_toml(value: &Value) -> Result<String, String> {
+pub(in crate::render) fn to_toml(value: &Value) -> Result<String, String> {
     let mut encoder = Encoder { out: String::new(), depth: 0 };
     encoder.document(value)?;
     Ok(encoder.out)
@@ -35,6 +36,7 @@ fn shape(value: &Value) -> Result<Shape, String> {
     Ok(match value {
         Value::Nil => Shape::Nil,
         Value::List(list) if list.is_nil() => Shape::Nil,
+        Value::Map(map) if map.is_nil() => Shape::Nil,
         Value::List(list) => {
             let mut all_tables = !list.is_empty();
             for item in list.iter() {
@@ -46,7 +48,7 @@ fn shape(value: &Value) -> Result<Shape, String> {
             }
             if all_tables { Shape::Tables(list.clone()) } else { Shape::Plain }
         }
-        Value::Object(object) => match object.encoded().or_else(|| object.underlying()) {
+        Value::Object(object) => match seen(object.as_ref()) {
             Some(value) => shape(&value)?,
             None => Shape::Plain,
         },
@@ -54,10 +56,22 @@ fn shape(value: &Value) -> Result<Shape, String> {
     })
 }
 
+/// What the encoder sees of an object: what is underneath it, or its exported fields.
+fn seen(object: &dyn Object) -> Option<Value> {
+    let exported = || {
+        let fields =
+            object.fields().into_iter().filter(|(name, _)| name.starts_with(|first: char| first.is_uppercase()));
+        let entries: BTreeMap<Text, Value> = fields.map(|(name, value)| (Text::from(name), value)).collect();
+        (!entries.is_empty()).then(|| Value::Map(Map::from_entries(MapType::Any, entries)))
+    };
+    object.encoded().or_else(|| object.underlying()).or_else(exported)
+}
+
 impl Encoder {
     fn document(&mut self, value: &Value) -> Result<(), String> {
         match shape(value)? {
-            Shape::Nil => Err("toml: cannot encode a nil value".to_owned()),
+            Shape::Nil if matches!(value, Value::List(_)) => self.inline(value),
+            Shape::Nil => Ok(()),
             Shape::Table(map) => self.entries(&[], &map),
             Shape::Tables(_) => Err("toml: top-level array of tables".to_owned()),
             Shape::Plain => self.inline(value),
@@ -153,9 +167,10 @@ impl Encoder {
                 });
             }
             Value::Map(map) => return self.inline_table(map),
-            Value::Object(object) => match object.encoded().or_else(|| object.underlying()) {
-                Some(value) => return self.nested(|encoder| encoder.inline(&value)),
-                None => self.quoted(&value.to_text().to_str()),
+            Value::Object(object) => match (toml_time(value), seen(object.as_ref())) {
+                (Some(time), _) => self.out.push_str(&time),
+                (None, Some(value)) => return self.nested(|encoder| encoder.inline(&value)),
+                (None, None) => self.quoted(&value.to_text().to_str()),
             },
             Value::Nil => return Err("toml: cannot encode array with nil element".to_owned()),
         }
@@ -201,60 +216,4 @@ fn float(value: f64) -> String {
     }
     let text = format_float(value, b'g', None);
     if text.contains(['e', '.']) { text } else { format!("{text}.0") }
-}
-
-fn quoted_key(key: &str) -> String {
-    let bare = |letter: char| letter.is_ascii_alphanumeric() || letter == '_' || letter == '-';
-    if !key.is_empty() && key.chars().all(bare) { key.to_owned() } else { format!("\"{}\"", escaped(key)) }
-}
-
-fn escaped(text: &str) -> String {
-    text.chars().fold(String::new(), |mut out, letter| {
-        match letter {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\u{8}' => out.push_str("\\b"),
-            '\t' => out.push_str("\\t"),
-            '\n' => out.push_str("\\n"),
-            '\u{c}' => out.push_str("\\f"),
-            '\r' => out.push_str("\\r"),
-            '\0'..='\u{1f}' | '\u{7f}' => {
-                let _ = write!(out, "\\u{:04x}", u32::from(letter));
-            }
-            _ => out.push(letter),
-        }
-        out
-    })
-}
-
-/// The value of a TOML document: integers are `int64`, dates and times their text.
-pub(super) fn from_toml(text: &[u8]) -> Result<Value, String> {
-    let text = String::from_utf8_lossy(text);
-    let table: toml::Table = text.parse().map_err(|error: toml::de::Error| reading_error(&text, &error))?;
-    Ok(value_of(&Toml::Table(table)))
-}
-
-fn reading_error(text: &str, error: &toml::de::Error) -> String {
-    let offset = error.span().map_or(0, |span| span.start).min(text.len());
-    let line = text.as_bytes().iter().take(offset).filter(|byte| **byte == b'\n').count() + 1;
-    format!("toml: line {line}: {}", error.message())
-}
-
-fn value_of(toml: &Toml) -> Value {
-    match toml {
-        Toml::String(text) => Value::string(text),
-        Toml::Integer(value) => Value::int64(*value),
-        Toml::Float(value) => Value::Float(*value),
-        Toml::Boolean(value) => Value::Bool(*value),
-        Toml::Datetime(time) => Value::string(time.to_string()),
-        Toml::Array(items) => {
-            let all_tables = !items.is_empty() && items.iter().all(Toml::is_table);
-            let element_type = if all_tables { ElementType::Map } else { ElementType::Any };
-            Value::List(List::new(element_type, items.iter().map(value_of).collect()))
-        }
-        Toml::Table(table) => {
-            let entries = table.iter().map(|(key, value)| (Text::from(key), value_of(value))).collect();
-            Value::Map(Map::from_entries(MapType::Any, entries))
-        }
-    }
 }

@@ -1,0 +1,7 @@
+//! The target `template_lex` under libFuzzer.
+#![no_main]
+
+#[path = "../targets/mod.rs"]
+mod targets;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| targets::run("template_lex", data));
