@@ -41,6 +41,10 @@ impl Ambient for SystemAmbient {
         }
     }
 
+    fn variable(&self, name: &str) -> Option<String> {
+        std::env::var(name).ok()
+    }
+
     fn resolve_host(&self, host: &str) -> Option<String> {
         (host, 0).to_socket_addrs().ok()?.next().map(|address| address.ip().to_string())
     }

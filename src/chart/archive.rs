@@ -26,6 +26,9 @@ pub const MAX_ENTRIES: usize = 100_000;
 /// How deep charts may be nested in charts.
 pub const MAX_DEPTH: usize = 32;
 
+/// Bytes of the shortest header of a gzip stream.
+const GZIP_HEADER: usize = 10;
+
 const UTF8_BOM: &[u8] = b"\xEF\xBB\xBF";
 
 /// The limits on one archive, and what is left of those on a chart with all archives nested in it.
@@ -52,6 +55,7 @@ impl Budget {
 
 /// Reads the files of a chart archive. Warnings are added to the list.
 pub(super) fn read_archive(bytes: &[u8], budget: &mut Budget, warnings: &mut Vec<String>) -> Result<Vec<File>, Error> {
+    check_magic(bytes)?;
     let stream =
         LimitedStream { inner: MultiGzDecoder::new(bytes), limit: budget.stream_size, left: budget.stream_size };
     let mut archive = tar::Archive::new(stream);
@@ -80,6 +84,16 @@ pub(super) fn read_archive(bytes: &[u8], budget: &mut Budget, warnings: &mut Vec
         files.push(File { name, data: without_bom(data).into(), modified });
     }
     if files.is_empty() { Err(Error::Empty) } else { Ok(files) }
+}
+
+/// Go tells bytes that are too few from those that are wrong.
+fn check_magic(bytes: &[u8]) -> Result<(), Error> {
+    match bytes {
+        [] => Err(Error::Archive("EOF".to_owned())),
+        [0x1f, 0x8b, 0x08, ..] => Ok(()),
+        few if few.len() < GZIP_HEADER => Err(Error::Archive("unexpected EOF".to_owned())),
+        _ => Err(Error::NotGzip),
+    }
 }
 
 fn read_entry<R: Read>(entry: &mut tar::Entry<'_, R>, left: &mut u64, budget: &mut Budget) -> Result<Vec<u8>, Error> {

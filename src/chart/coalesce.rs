@@ -8,7 +8,7 @@
 
 use super::number::{to_map, to_value};
 use super::{Chart, Error, Values};
-use crate::value::{List, Map, MapType, Value};
+use crate::value::{List, Map, MapType, Text, Value};
 
 /// The key whose table flows down to all subcharts.
 pub(super) const GLOBAL: &str = "global";
@@ -209,10 +209,16 @@ fn join(prefix: &str, key: &str) -> String {
     if prefix.is_empty() { key.to_owned() } else { format!("{prefix}.{key}") }
 }
 
-/// What Helm's error prints, without the value itself unless it is a boolean.
+/// A value as Go's `%t` prints it, which wants a boolean.
 fn not_a_bool(value: &Value) -> String {
     match value {
         Value::Bool(value) => value.to_string(),
-        other => format!("%!t({})", other.type_name()),
+        Value::Nil => "%!t(<nil>)".to_owned(),
+        Value::List(items) => format!("[{}]", items.iter().map(not_a_bool).collect::<Vec<_>>().join(" ")),
+        Value::Map(table) => {
+            let entry = |(key, value): (Text, Value)| format!("%!t(string={key}):{}", not_a_bool(&value));
+            format!("map[{}]", table.snapshot().into_iter().map(entry).collect::<Vec<_>>().join(" "))
+        }
+        other => format!("%!t({}={})", other.type_name(), other.to_text()),
     }
 }

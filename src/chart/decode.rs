@@ -8,6 +8,7 @@
 use serde_json::{Number, Value as Json};
 
 use super::metadata::{Dependency, Lock, Maintainer, Metadata};
+use super::time::rfc3339_fault;
 use super::{Values, yaml};
 
 /// Metadata as decoded, before validation: lists may still hold nulls.
@@ -26,6 +27,20 @@ pub(super) fn decode_metadata(text: &[u8], raw: &mut RawMetadata) -> Result<(), 
         decoder.metadata_field(field, value, raw);
     });
     decoder.finish()
+}
+
+/// The API version that a Chart.yaml states; empty if it states none.
+pub(super) fn decode_api_version(text: &[u8]) -> Result<String, String> {
+    let mut decoder = Decoder::default();
+    let document = yaml::decode_texts(text)?;
+    let mut api_version = String::new();
+    decoder.table(&document, "value of type loader.chartBase", |decoder, field, value| {
+        if field == "apiversion" {
+            decoder.text(value, "chartBase.apiVersion", &mut api_version);
+        }
+    });
+    decoder.finish()?;
+    Ok(api_version)
 }
 
 /// Decodes Chart.lock or requirements.lock; `None` for an empty document.
@@ -109,10 +124,11 @@ impl Decoder {
         match value {
             Json::Null => {}
             Json::Object(entries) => {
+                let annotations = metadata.annotations.get_or_insert_default();
                 for (key, value) in entries {
                     let mut text = String::new();
                     self.text(value, "Metadata.annotations", &mut text);
-                    metadata.annotations.insert(key.clone(), text);
+                    annotations.insert(key.clone(), text);
                 }
             }
             other => self.fail(other, "struct field Metadata.annotations of type map[string]string"),
@@ -211,7 +227,7 @@ impl Decoder {
                     *into = time;
                     return;
                 }
-                None => format!("parsing time {text:?} as \"2006-01-02T15:04:05Z07:00\""),
+                None => rfc3339_fault(text).unwrap_or_else(|| format!("parsing time {text:?}: not a time")),
             },
             _ => "Time.UnmarshalJSON: input is not a JSON string".to_owned(),
         };

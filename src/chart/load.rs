@@ -8,17 +8,32 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::archive::{Budget, MAX_CHART_SIZE, MAX_DEPTH, read_archive};
-use super::decode::{RawMetadata, decode_lock, decode_metadata, decode_values};
+use super::decode::{RawMetadata, decode_api_version, decode_lock, decode_metadata, decode_values};
 use super::ignore::Rules;
 use super::validate::validate;
 use super::{Chart, Error, File};
 
 const API_VERSION_V1: &str = "v1";
+const API_VERSION_V3: &str = "v3";
 
 impl Chart {
     /// Loads a packaged chart (`.tgz`) from its bytes.
     pub fn from_archive(bytes: &[u8]) -> Result<Self, Error> {
-        load_archive(bytes, &mut Budget::new(), 0)
+        let mut budget = Budget::new();
+        let mut warnings = Vec::new();
+        let files = read_archive(bytes, &mut budget, &mut warnings)?;
+        let manifest = files.iter().find(|file| file.name == "Chart.yaml").ok_or(Error::Undetected)?;
+        Self::detect(&manifest.data)?;
+        Ok(with_warnings(load_files(files, &mut budget, 0)?, warnings))
+    }
+
+    /// Fails if the text of a Chart.yaml is of an API version that Helm cannot load.
+    pub fn detect(manifest: &[u8]) -> Result<(), Error> {
+        let failed = |message| Error::File { file: "Chart.yaml".to_owned(), message };
+        match decode_api_version(manifest).map_err(failed)?.as_str() {
+            "" | API_VERSION_V1 | "v2" | API_VERSION_V3 => Ok(()),
+            _ => Err(Error::UnsupportedVersion),
+        }
     }
 
     /// Loads a chart from files as they lie in it, with paths relative to it. Nothing is ignored.
@@ -54,10 +69,13 @@ fn load_archive(bytes: &[u8], budget: &mut Budget, depth: usize) -> Result<Chart
     check_depth(depth)?;
     let mut warnings = Vec::new();
     let files = read_archive(bytes, budget, &mut warnings)?;
-    let mut chart = load_files(files, budget, depth)?;
+    Ok(with_warnings(load_files(files, budget, depth)?, warnings))
+}
+
+fn with_warnings(mut chart: Chart, mut warnings: Vec<String>) -> Chart {
     warnings.append(&mut chart.warnings);
     chart.warnings = warnings;
-    Ok(chart)
+    chart
 }
 
 fn load_files(files: Vec<File>, budget: &mut Budget, depth: usize) -> Result<Chart, Error> {
@@ -76,13 +94,13 @@ fn load_files(files: Vec<File>, budget: &mut Budget, depth: usize) -> Result<Cha
             continue;
         }
         let failed =
-            |source| Error::Subchart { name: name.clone(), parent: chart.name().to_owned(), source: Box::new(source) };
+            |source| Error::Subchart { name: name.clone(), parent: chart.name().to_owned(), cause: Box::new(source) };
         let subchart = match packed_subchart(&name, &files, chart.name())? {
             Some(packed) => load_archive(&packed.data, budget, depth + 1),
             None => load_folder(&files, budget, depth + 1),
         };
         let subchart = subchart.map_err(failed)?;
-        chart.warnings.extend(subchart.warnings.iter().map(|warning| format!("{name}: {warning}")));
+        chart.warnings.extend(subchart.warnings.iter().cloned());
         chart.dependencies.push(subchart);
     }
     Ok(chart)
@@ -155,7 +173,7 @@ impl Loader {
                 decode_metadata(&file.data, raw).map_err(|message| failed(file, message))?;
                 self.keep_legacy(
                     file,
-                    "Dependencies are handled in Chart.yaml since apiVersion \"v2\". \
+                    "Warning: Dependencies are handled in Chart.yaml since apiVersion \"v2\". \
                      We recommend migrating dependencies to Chart.yaml.",
                 );
             }
@@ -163,7 +181,7 @@ impl Loader {
                 self.chart.lock = decode_lock(&file.data).map_err(|message| failed(file, message))?;
                 self.keep_legacy(
                     file,
-                    "Dependency locking is handled in Chart.lock since apiVersion \"v2\". \
+                    "Warning: Dependency locking is handled in Chart.lock since apiVersion \"v2\". \
                      We recommend migrating to Chart.lock.",
                 );
             }

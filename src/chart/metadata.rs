@@ -51,9 +51,9 @@ pub struct Metadata {
     /// Whether nobody should use the chart any more.
     #[serde(skip_serializing_if = "is_false")]
     pub deprecated: bool,
-    /// For other programs.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub annotations: BTreeMap<String, String>,
+    /// For other programs; `None` where Chart.yaml has none, which templates can tell from an empty table.
+    #[serde(skip_serializing_if = "is_none_or_empty")]
+    pub annotations: Option<BTreeMap<String, String>>,
     /// A constraint on the version of Kubernetes.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub kube_version: String,
@@ -132,4 +132,9 @@ impl Default for Lock {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
 fn is_false(value: &bool) -> bool {
     !value
+}
+
+#[expect(clippy::ref_option, reason = "serde asks for a reference to the field")]
+fn is_none_or_empty(entries: &Option<BTreeMap<String, String>>) -> bool {
+    entries.as_ref().is_none_or(BTreeMap::is_empty)
 }

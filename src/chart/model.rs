@@ -102,6 +102,11 @@ impl Chart {
         Err(Error::KubeVersion { required: required.clone(), actual: kube_version.to_owned() })
     }
 
+    /// Fails for charts of an API version that Helm loads and does not render.
+    pub fn check_renderable(&self) -> Result<(), Error> {
+        if self.metadata.api_version == "v3" { Err(Error::InvalidVersion) } else { Ok(()) }
+    }
+
     /// Fails for library charts, which cannot be installed.
     pub fn check_installable(&self) -> Result<(), Error> {
         match self.metadata.chart_type.as_str() {

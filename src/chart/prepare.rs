@@ -24,7 +24,8 @@ pub struct Prepared {
 /// The check of the Kubernetes version comes after this: [`Chart::check_kube_version`].
 pub fn prepare(chart: &Chart, user: &Values, skip_schema_validation: bool) -> Result<Prepared, Error> {
     let mut warnings = Vec::new();
-    let chart = process_dependencies(chart, user, &mut warnings)?;
+    let chart = process_dependencies(chart, user, &mut warnings);
+    let chart = chart.map_err(|error| Error::Dependencies(Box::new(error)))?;
     // Processing warns of the same things as coalescing, once per level.
     let mut coalesce_warnings = Vec::new();
     let values = coalesce(&chart, user, &mut coalesce_warnings)?;

@@ -17,6 +17,9 @@ pub const MAX_INDEX: usize = 65_536;
 /// How many nulls one expression may pad its lists with; Helm has no such limit.
 pub const MAX_PADDING: usize = 16 * MAX_INDEX;
 
+/// How deep lists may be nested in lists; Helm has no such limit.
+const MAX_NESTED_LISTS: usize = 1000;
+
 /// How deep keys may be nested.
 pub const MAX_NESTED_NAME_LEVEL: usize = 30;
 
@@ -36,7 +39,7 @@ pub enum Style<'a> {
 
 /// Sets values by an expression. What was set before an error stays set, as in Helm.
 pub fn set_values(values: &mut Values, expression: &str, style: Style<'_>) -> Result<(), Error> {
-    let mut parser = Parser { rest: expression, style, padding: MAX_PADDING };
+    let mut parser = Parser { rest: expression, style, padding: MAX_PADDING, nested_lists: 0 };
     loop {
         match parser.key(values, 0) {
             Ok(()) => {}
@@ -75,6 +78,8 @@ struct Parser<'e, 'f> {
     style: Style<'f>,
     /// How many nulls may still be padded.
     padding: usize,
+    /// How many lists lie in lists so far.
+    nested_lists: usize,
 }
 
 /// Text up to a stop letter, and that letter unless the expression ended first.
@@ -203,14 +208,17 @@ impl Parser<'_, '_> {
 
     fn nested_list(&mut self, list: &mut Vec<Json>, index: i64, level: usize) -> Result<(), Stop> {
         let next = self.index()?;
-        check_level(level + 1)?;
+        self.nested_lists += 1;
+        if self.nested_lists > MAX_NESTED_LISTS {
+            return Err(Stop::Failed(format!("lists are nested deeper than {MAX_NESTED_LISTS}")));
+        }
         let existing = usize::try_from(index).ok().and_then(|index| list.get_mut(index));
         let (mut inner, exists) = match existing {
             None | Some(Json::Null) => (Vec::new(), false),
             Some(Json::Array(inner)) => (std::mem::take(inner), true),
             Some(other) => return Err(Stop::Failed(conversion_panic(other, "[]interface {}"))),
         };
-        let result = self.item(&mut inner, next, level + 1);
+        let result = self.item(&mut inner, next, level);
         if result.is_ok() || exists {
             self.store_index(list, index, Json::Array(inner))?;
         }

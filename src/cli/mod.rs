@@ -4,10 +4,9 @@
 //! Invariant: no subcommand but `run` writes to a cluster.
 
 mod crd;
-mod local_chart;
+mod flags;
 mod run;
 mod template;
-mod value_flags;
 
 use clap::{Parser, Subcommand};
 
@@ -37,7 +36,7 @@ impl Cli {
         match self.command {
             Command::Crd => crd::print(&mut std::io::stdout().lock()),
             Command::Run(run) => run.execute(),
-            Command::Template(template) => template.print(&mut std::io::stdout().lock()),
+            Command::Template(template) => template.print(&mut std::io::stdout().lock(), &mut std::io::stderr().lock()),
         }
     }
 }

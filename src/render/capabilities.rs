@@ -130,6 +130,9 @@ impl KubeVersion {
         let numbers = bare.get(..end).unwrap_or_default().trim_end_matches('.');
         let parts: Option<Vec<u64>> = numbers.split('.').map(|part| part.parse().ok()).collect();
         let parts = parts.ok_or_else(invalid)?;
+        if let Some(part) = numbers.split('.').find(|part| part.len() > 1 && part.starts_with('0')) {
+            return Err(Error::KubeVersionZero { text: text.to_owned(), part: part.to_owned() });
+        }
         let (Some(major), Some(minor)) = (parts.first(), parts.get(1)) else { return Err(invalid()) };
         let mut full = parts.clone();
         full.resize(full.len().max(3), 0);

@@ -103,12 +103,12 @@ fn release(options: &RenderOptions) -> Value {
 }
 
 fn metadata(metadata: &Metadata) -> Map {
-    let annotations = metadata.annotations.iter().map(|(key, text)| (Text::from(key), Value::string(text))).collect();
-    // A chart without annotations has a nil map of them; `annotations: {}` would give an empty one in Helm.
-    let annotations = if metadata.annotations.is_empty() {
-        Map::nil(MapType::Strings)
-    } else {
-        Map::from_entries(MapType::Strings, annotations)
+    let annotations = match &metadata.annotations {
+        None => Map::nil(MapType::Strings),
+        Some(annotations) => {
+            let entries = annotations.iter().map(|(key, text)| (Text::from(key), Value::string(text)));
+            Map::from_entries(MapType::Strings, entries.collect())
+        }
     };
     map_of(
         MapType::Any,

@@ -9,12 +9,14 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::NOTES;
 use super::context::Renderable;
 use super::functions::{Host, ROOT_NAME, function_map, without_no_value};
-use super::manifest::base_name;
+use super::manifest::{base_name, join_files};
 use super::stack::TEMPLATE_STACK_BYTES;
 use super::{Error, trace};
 use crate::gotemplate::{Execution, FuncMap, Limits, ParsedFile, TemplateSet};
+use crate::goyaml;
 use crate::value::Value;
 
 /// Parsed templates, kept from one render to the next. Keep one with each chart; clones share it.
@@ -54,6 +56,7 @@ pub(super) fn execute(
     let limits = Limits { stack_bytes: TEMPLATE_STACK_BYTES, ..Limits::default() };
     let mut execution = Execution::new(&functions, host).with_limits(limits);
     let mut rendered = BTreeMap::new();
+    let mut faults = BTreeMap::new();
     for (path, renderable) in order {
         if base_name(path).starts_with('_') {
             continue;
@@ -62,18 +65,31 @@ pub(super) fn execute(
             .run(&set, path, &renderable.dot_for(path))
             .map_err(|error| Error::Template(trace::exec_error(path, &error)))?;
         let output = without_no_value(output);
-        let text = String::from_utf8(output).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into());
+        let text = String::from_utf8(output).unwrap_or_else(|error| {
+            if let Err(fault) = goyaml::from_str(error.as_bytes()) {
+                faults.insert(path.clone(), fault.to_string());
+            }
+            String::from_utf8_lossy(error.as_bytes()).into()
+        });
         rendered.insert(path.clone(), text);
     }
-    Ok(rendered)
+    // Text that is no UTF-8 is no YAML; of notes nobody asks that.
+    match faults.into_iter().find(|(path, _)| !path.ends_with(NOTES)) {
+        Some((path, message)) => Err(Error::Document { path, message, rendered: join_files(&rendered) }),
+        None => Ok(rendered),
+    }
 }
 
 /// Executes one text on its own, without a dot.
-pub(super) fn execute_text(name: &str, text: &str, host: &Host<'_>) -> Result<String, Error> {
-    let functions = function_map();
+pub(super) fn execute_text<'r>(
+    name: &str,
+    text: &str,
+    functions: &FuncMap<Host<'r>>,
+    host: &Host<'r>,
+) -> Result<String, Error> {
     let mut set = TemplateSet::new(name);
-    set.parse(name, text, &functions).map_err(|error| Error::Template(error.to_string()))?;
-    let output = Execution::new(&functions, host).run(&set, name, &Value::Nil);
+    set.parse(name, text, functions).map_err(|error| Error::Template(error.to_string()))?;
+    let output = Execution::new(functions, host).run(&set, name, &Value::Nil);
     let output = output.map_err(|error| Error::Template(error.to_string()))?;
     Ok(String::from_utf8_lossy(&output).into_owned())
 }

@@ -24,6 +24,14 @@ pub enum Error {
         /// The refused text.
         text: String,
     },
+    /// A part of a version of Kubernetes begins with a zero.
+    #[error("invalid kube version '{text}': illegal zero-prefixed version component {part:?} in {text:?}")]
+    KubeVersionZero {
+        /// The refused text.
+        text: String,
+        /// The part.
+        part: String,
+    },
     /// A post-renderer cannot do its work.
     #[error("error while running post render on {group}: {message}")]
     PostRender {

@@ -50,6 +50,10 @@ impl Ambient for Host<'_> {
         self.ambient.fill_random(buffer);
     }
 
+    fn variable(&self, name: &str) -> Option<String> {
+        self.ambient.variable(name)
+    }
+
     fn resolve_host(&self, host: &str) -> Option<String> {
         if self.enable_dns { self.ambient.resolve_host(host) } else { None }
     }
@@ -71,6 +75,51 @@ pub(super) fn function_map<'r>() -> FuncMap<Host<'r>> {
         Function::hosted("getHostByName", Signature::fixed(&[Type::String]), get_host_by_name),
     ]);
     map
+}
+
+/// The functions of the template of a release's name: Go's own and all of sprig's.
+pub(super) fn name_function_map<'r>() -> FuncMap<Host<'r>> {
+    let mut map = FuncMap::default();
+    map.extend(sprig::functions());
+    map.extend([
+        Function::hosted("env", Signature::fixed(&[Type::String]), env),
+        Function::hosted("expandenv", Signature::fixed(&[Type::String]), expandenv),
+    ]);
+    map
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "the table of functions asks for a result")]
+fn env(call: &mut Call<'_, Host<'_>>, args: &[Value]) -> CallResult {
+    Ok(Value::string(call.host().variable(&text_at(args, 0).to_str()).unwrap_or_default()))
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "the table of functions asks for a result")]
+fn expandenv(call: &mut Call<'_, Host<'_>>, args: &[Value]) -> CallResult {
+    let lookup = |name: &str| call.host().variable(name).unwrap_or_default();
+    Ok(Value::string(expand(&text_at(args, 0).to_str(), lookup)))
+}
+
+/// Puts values in the place of `$name` and `${name}` (Go's `os.ExpandEnv`, without its special names of one letter).
+fn expand(text: &str, lookup: impl Fn(&str) -> String) -> String {
+    let mut expanded = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('$') {
+        expanded.push_str(before);
+        let is_part = |letter: char| letter == '_' || letter.is_ascii_alphanumeric();
+        let braced = after.strip_prefix('{').and_then(|inside| inside.split_once('}'));
+        let (name, behind) = match braced {
+            Some(parts) => parts,
+            None => after.split_at(after.find(|letter| !is_part(letter)).unwrap_or(after.len())),
+        };
+        if name.is_empty() {
+            expanded.push('$');
+        } else {
+            expanded.push_str(&lookup(name));
+        }
+        rest = behind;
+    }
+    expanded.push_str(rest);
+    expanded
 }
 
 fn text_at(args: &[Value], position: usize) -> Text {

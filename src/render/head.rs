@@ -47,11 +47,11 @@ impl Head {
                       Annotations map[string]string \"json:\\\"annotations\\\"\" }";
         for (key, value) in table(metadata, wanted)?.into_iter().flatten() {
             match key.as_str() {
-                "name" => self.name = text(value, "SimpleHead.metadata.name")?,
+                "name" => self.name = text(value, ".metadata.name")?,
                 "annotations" => {
-                    let wanted = "struct field SimpleHead.metadata.annotations of type map[string]string";
+                    let wanted = "struct field .metadata.annotations of type map[string]string";
                     for (key, value) in table(value, wanted)?.into_iter().flatten() {
-                        self.annotations.insert(key.clone(), text(value, "SimpleHead.metadata.annotations")?);
+                        self.annotations.insert(key.clone(), text(value, ".metadata.annotations")?);
                     }
                 }
                 _ => {}

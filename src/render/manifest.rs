@@ -72,7 +72,8 @@ pub fn join_documents<'a>(documents: impl IntoIterator<Item = (&'a str, &'a str)
     })
 }
 
-fn join_files(files: &BTreeMap<String, String>) -> String {
+/// All files that are not blank, as one text.
+pub(super) fn join_files(files: &BTreeMap<String, String>) -> String {
     let filled = files.iter().filter(|(_, text)| !text.trim().is_empty());
     join_documents(filled.map(|(path, text)| (path.as_str(), text.as_str())))
 }

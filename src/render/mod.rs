@@ -46,6 +46,9 @@ use std::collections::BTreeMap;
 use crate::chart::Prepared;
 use crate::release::Hook;
 
+/// How the paths of notes end.
+const NOTES: &str = "NOTES.txt";
+
 /// What a render depends on besides chart and values.
 #[derive(Clone, Debug)]
 pub struct RenderOptions {
@@ -137,7 +140,8 @@ pub fn function_names() -> Vec<&'static str> {
 
 /// Renders the template of a release's name: `helm template --name-template`.
 pub fn render_name(template: &str, ambient: &dyn Ambient) -> Result<String, Error> {
-    engine::execute_text("name-template", template, &functions::Host::new(&NoCluster, ambient, false))
+    let host = functions::Host::new(&NoCluster, ambient, false);
+    engine::execute_text("name-template", template, &functions::name_function_map(), &host)
 }
 
 /// Renders the templates of a chart and gives the text of every file by its path, notes included.
@@ -154,10 +158,10 @@ pub fn render_files(
 /// Takes the notes out of the rendered files: everything whose path ends in `NOTES.txt`, but only the chart's own is kept.
 /// Subchart notes are joined in order of their paths, which in Helm is random.
 fn take_notes(files: &mut BTreeMap<String, String>, chart: &str, subchart_notes: bool) -> String {
-    let own = format!("{chart}/templates/NOTES.txt");
+    let own = format!("{chart}/templates/{NOTES}");
     let mut notes = String::new();
     files.retain(|path, text| {
-        let is_notes = path.ends_with("NOTES.txt");
+        let is_notes = path.ends_with(NOTES);
         if is_notes && (subchart_notes || *path == own) {
             if !notes.is_empty() {
                 notes.push('\n');

@@ -227,6 +227,23 @@ impl Library {
         Ok(loaded.fetched(version))
     }
 
+    /// The chart at a URL, whatever its digest.
+    pub async fn chart_at(&self, access: &Access) -> Result<Fetched, Error> {
+        let loaded = self.archive(access, &http_url(access)?, None).await?;
+        let version = loaded.chart.metadata.version.clone();
+        Ok(loaded.fetched(version))
+    }
+
+    /// The bytes at a URL, such as those of a values file.
+    pub async fn file(&self, access: &Access) -> Result<Vec<u8>, Error> {
+        let url = http_url(access)?;
+        let ask = Ask { what: "file", limit: MAX_CHART_ARCHIVE_SIZE, gzip: true, known: None };
+        match self.0.http.fetch(access, &url, ask).await? {
+            Answer::Body(bytes, _) => Ok(bytes.to_vec()),
+            Answer::NotModified => Err(Error::Status { url: shown(&url), status: "304 Not Modified".to_owned() }),
+        }
+    }
+
     /// An archive that is at hand for whoever asks, or is fetched.
     async fn archive(&self, access: &Access, url: &Url, expected: Option<&str>) -> Result<Loaded, Error> {
         if !matches!(url.scheme(), "http" | "https") {

@@ -16,6 +16,11 @@ pub trait Ambient {
     /// Fills the buffer with random bytes fit for secrets.
     fn fill_random(&self, buffer: &mut [u8]);
 
+    /// A variable of the environment. Only the template of a release's name can ask; charts cannot.
+    fn variable(&self, _name: &str) -> Option<String> {
+        None
+    }
+
     /// The first address of a host, or nothing where look-ups are off or fail.
     fn resolve_host(&self, host: &str) -> Option<String>;
 }

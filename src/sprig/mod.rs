@@ -44,7 +44,9 @@ mod words;
 
 pub use ambient::Ambient;
 pub use duration::parse_duration;
+pub use regex::regex_fault;
 pub use toml_time::{toml_time, toml_time_from};
+pub use url::url_scheme;
 
 use crate::gotemplate::Function;
 

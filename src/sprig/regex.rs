@@ -96,6 +96,11 @@ fn compile(args: &[Value], panics: bool) -> Result<Rc<Pattern>, CallError> {
     Ok(pattern)
 }
 
+/// Why Go's `regexp` refuses a pattern; nothing if it takes it.
+pub fn regex_fault(pattern: &str) -> Option<String> {
+    compile_new(pattern).err()
+}
+
 fn compile_new(source: &str) -> Result<Pattern, String> {
     let translated = re2::translate(source)?;
     let regex = RegexBuilder::new(&translated.pattern).size_limit(MAX_COMPILED).nest_limit(4_000).build();

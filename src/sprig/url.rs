@@ -51,6 +51,11 @@ fn cut(text: &[u8], mark: u8) -> (&[u8], Option<&[u8]>) {
     }
 }
 
+/// The scheme of a URL, in lower case; empty for a plain path. The error is that of Go's `url.Parse`.
+pub fn url_scheme(text: &str) -> Result<String, String> {
+    Url::parse(text.as_bytes()).map(|url| String::from_utf8_lossy(&url.scheme).into_owned())
+}
+
 impl Url {
     fn parse(text: &[u8]) -> Result<Self, String> {
         let (body, fragment) = cut(text, b'#');

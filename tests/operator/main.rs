@@ -18,3 +18,5 @@ mod packaging;
 mod sources;
 /// Release records in Secrets.
 mod storage;
+/// The command `rhumb template`.
+mod template;

@@ -191,7 +191,13 @@ fn broken_archives_are_told_apart() {
     let whole = archive(&[regular("app/Chart.yaml", METADATA.as_bytes()), regular("app/x", &noise(20_000))]);
     let truncated = &whole[..whole.len() / 2];
     assert!(failure(truncated).contains("unexpected EOF"), "{}", failure(truncated));
-    assert!(failure(b"PK\x03\x04").contains("not readable as gzip"));
+    let no_gzip = "stream does not appear to be a valid chart file (details: gzip: invalid header)";
+    assert_eq!(failure(b"PK\x03\x04 is no gzip"), no_gzip);
+    assert_eq!(failure(b"PK\x03\x04"), "unable to load chart archive: unexpected EOF");
+    assert_eq!(failure(b""), "unable to load chart archive: EOF");
+    let old = archive(&[regular("app/Chart.yaml", b"apiVersion: v4\nname: app\nversion: 1.0.0\n")]);
+    assert_eq!(failure(&old), "unsupported chart version");
+    assert_eq!(failure(&archive(&[regular("app/x", b"")])), "unable to detect chart version, no Chart.yaml found");
     assert_eq!(failure(&archive(&[])), "no files in chart archive");
 }
 

@@ -99,7 +99,8 @@ fn failures_carry_helm_s_text() {
         let Ok(expected) = fs::read_to_string(case.join("expected.err")) else { continue };
         count += 1;
         let expected = expected.trim_start_matches("Error: ");
-        let expected = expected.trim_end_matches("\n\nUse --debug flag to render out invalid YAML\n").to_owned();
+        let expected = expected.strip_suffix('\n').unwrap_or(expected);
+        let expected = expected.trim_end_matches("\n\nUse --debug flag to render out invalid YAML").to_owned();
         let error = render_with(&load(&case), &options()).map(|rendered| printed(&rendered)).unwrap_err();
         if error != expected {
             failures.push(format!("{}\nexpected:\n{expected}\nreceived:\n{error}", case.display()));

@@ -21,7 +21,8 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("readiness", &["value"]),
     ("diff", &["value"]),
     ("sprig", &["value", "version", "gotemplate"]),
-    ("chart", &["value", "version", "goyaml"]),
+    // A schema's patterns are Go's regular expressions, which sprig knows.
+    ("chart", &["value", "version", "goyaml", "sprig"]),
     // The digest of a configuration is that of its YAML.
     ("release", &["value", "goyaml", "chart"]),
     ("render", &["value", "version", "goyaml", "gotemplate", "sprig", "chart", "release"]),

@@ -1,0 +1,109 @@
+//! What is printed, or written to files with `--output-dir`.
+//!
+//! Counterpart: `pkg/cmd/template.go` and `renderResources` in `pkg/action/action.go` of Helm 4.3.1. Invariant: hooks come last; with
+//! `--output-dir` a file is begun anew unless an earlier document of this run, or for hooks anything, lies there.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::{ErrorKind, Write};
+use std::path::Path;
+
+use anyhow::{Result, anyhow};
+
+use super::values::go_reason;
+use super::{Shown, show_only};
+use crate::cli::flags::Arguments;
+use crate::release::{Hook, HookEvent};
+use crate::render::{Rendered, join_documents};
+
+/// Prints what there is to show.
+pub(super) fn print(
+    arguments: &Arguments,
+    shown: Option<&Shown>,
+    failure: Option<&anyhow::Error>,
+    output: &mut dyn Write,
+) -> Result<()> {
+    let text = match shown {
+        None => return Ok(()),
+        Some(Shown::Raw(text)) => format!("{}\n", text.trim()),
+        Some(Shown::Rendered(rendered)) if arguments.text("output-dir").is_empty() => text_of(arguments, rendered),
+        // The files are written already; nothing is left of the manifest.
+        Some(Shown::Rendered(_)) => "\n".to_owned(),
+    };
+    let patterns = arguments.all("show-only");
+    if patterns.is_empty() {
+        return Ok(output.write_all(text.as_bytes())?);
+    }
+    match show_only::select(&text, patterns) {
+        Ok(selected) => Ok(output.write_all(selected.as_bytes())?),
+        // What is missing may have been too malformed to be told apart.
+        Err(_) if failure.is_some() => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+fn text_of(arguments: &Arguments, rendered: &Rendered) -> String {
+    let mut manifest = String::new();
+    if arguments.is_on("include-crds") {
+        manifest = join_documents(rendered.crds.iter().map(|crd| (crd.path.as_str(), crd.text.as_str())));
+    }
+    manifest.push_str(&rendered.manifest());
+    let mut text = format!("{}\n", manifest.trim());
+    let hooks = shown_hooks(arguments, rendered);
+    text.push_str(&join_documents(hooks.map(|hook| (hook.path.as_str(), hook.manifest.as_str()))));
+    text
+}
+
+fn shown_hooks<'a>(arguments: &Arguments, rendered: &'a Rendered) -> impl Iterator<Item = &'a Hook> {
+    let (no_hooks, no_tests) = (arguments.is_on("no-hooks"), arguments.is_on("skip-tests"));
+    let is_hidden = move |hook: &Hook| no_hooks || (no_tests && hook.events.contains(&HookEvent::Test));
+    rendered.hooks.iter().filter(move |hook| !is_hidden(hook))
+}
+
+/// Writes CRDs, manifests and hooks to files below `--output-dir`.
+pub(super) fn write_files(
+    arguments: &Arguments,
+    name: &str,
+    rendered: &Rendered,
+    output: &mut dyn Write,
+) -> Result<()> {
+    let root = arguments.text("output-dir");
+    let folder = if arguments.is_on("release-name") { join(root, name) } else { root.to_owned() };
+    let mut written = BTreeSet::new();
+    if arguments.is_on("include-crds") {
+        for crd in &rendered.crds {
+            write_file(root, &crd.path, &crd.text, !written.insert(crd.path.as_str()), output)?;
+        }
+    }
+    for document in &rendered.documents {
+        let is_begun = !written.insert(document.path.as_str());
+        write_file(&folder, &document.path, &document.text, is_begun, output)?;
+    }
+    for hook in shown_hooks(arguments, rendered) {
+        let is_begun = Path::new(&join(&folder, &hook.path)).exists();
+        write_file(&folder, &hook.path, &hook.manifest, is_begun, output)?;
+    }
+    Ok(())
+}
+
+fn write_file(folder: &str, path: &str, text: &str, is_begun: bool, output: &mut dyn Write) -> Result<()> {
+    let place = format!("{folder}/{path}");
+    let parent = place.rsplit_once('/').map_or("", |(parent, _)| parent);
+    let failed = |action: &str, path: &str, error: &std::io::Error| anyhow!("{action} {path}: {}", go_reason(error));
+    match fs::metadata(parent) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(failed("stat", parent, &error)),
+        _ => fs::create_dir_all(parent).map_err(|error| failed("mkdir", parent, &error))?,
+    }
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create(!is_begun).truncate(!is_begun).append(is_begun);
+    let mut file = options.open(&place).map_err(|error| failed("open", &place, &error))?;
+    file.write_all(join_documents([(path, text)]).as_bytes())?;
+    Ok(writeln!(output, "wrote {place}")?)
+}
+
+/// As Go's `filepath.Join` of a folder and one name.
+fn join(folder: &str, name: &str) -> String {
+    let is_absolute = folder.starts_with('/');
+    let parts: Vec<&str> = folder.split('/').chain(name.split('/')).filter(|part| !matches!(*part, "" | ".")).collect();
+    format!("{}{}", if is_absolute { "/" } else { "" }, parts.join("/"))
+}
