@@ -102,7 +102,8 @@ fn wrong_type_reads_as_in_go() {
         "json: cannot unmarshal array into Go value of type map[string]interface {}"
     );
     assert_eq!(message("{}", Target::List), "json: cannot unmarshal object into Go value of type []interface {}");
-    assert_eq!(message("1e999", Target::List), "json: cannot unmarshal number 1e999 into Go value of type float64");
+    assert_eq!(message("1e999", Target::List), "json: cannot unmarshal number into Go value of type []interface {}");
+    assert_eq!(message("[1e999]", Target::List), "json: cannot unmarshal number 1e999 into Go value of type float64");
     assert_eq!(parse_into(b"null", Target::Map).unwrap(), serde_json::Value::Null);
 }
 

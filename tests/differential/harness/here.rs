@@ -23,7 +23,7 @@ fn answer_one(request: &Json) -> Json {
         "render" => render(request).unwrap_or_else(|(stage, error)| json!({"stage": stage, "error": error})),
         "yaml-read" => yaml_read(request),
         "yaml-values" => {
-            result("json", decode_values(&text(request, "text")).map(|values| typed(&Json::Object(values))))
+            result("json", decode_values(text(request, "text").as_bytes()).map(|values| typed(&Json::Object(values))))
         }
         "yaml-write" => result("text", goyaml::to_string(&to_value(&request["value"]))),
         "yaml-pretty" => result("text", goyaml::to_string_pretty(&to_value(&request["value"]))),
@@ -66,7 +66,7 @@ fn files(request: &Json) -> Vec<File> {
 fn render(request: &Json) -> Result<Json, (&'static str, String)> {
     let at = |stage| move |error: rhumb::chart::Error| (stage, error.to_string());
     let chart = Chart::from_files(files(request)).map_err(at("load"))?;
-    let mut values = decode_values(&text(request, "values")).map_err(|error| ("values", error))?;
+    let mut values = decode_values(text(request, "values").as_bytes()).map_err(|error| ("values", error))?;
     for (flag, argument) in steps(&request["set"]) {
         set_one(&mut values, flag, argument).map_err(|error| ("set", error))?;
     }
