@@ -59,15 +59,15 @@ fn shape(value: &Value) -> Result<Shape, String> {
 fn table_of(value: &Value) -> Option<Vec<(Text, Value)>> {
     match value {
         Value::Map(map) => Some(map.snapshot()),
-        Value::Object(object) => match seen(object.as_ref()) {
-            Some(value) => table_of(&value),
-            None => {
-                let exported = |name: &str| name.starts_with(|first: char| first.is_uppercase());
-                let fields = object.fields().into_iter().filter(|(name, _)| exported(name));
-                let entries: Vec<_> = fields.map(|(name, value)| (Text::from(name), value)).collect();
-                (!entries.is_empty()).then_some(entries)
+        Value::Object(object) => {
+            if let Some(value) = seen(object.as_ref()) {
+                return table_of(&value);
             }
-        },
+            let exported = |name: &str| name.starts_with(|first: char| first.is_uppercase());
+            let fields = object.fields().into_iter().filter(|(name, _)| exported(name));
+            let entries: Vec<_> = fields.map(|(name, value)| (Text::from(name), value)).collect();
+            (!entries.is_empty()).then_some(entries)
+        }
         _ => None,
     }
 }
