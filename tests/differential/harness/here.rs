@@ -10,6 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use rhumb::chart::{Chart, File, Style, Values, decode_values, prepare, set_values, to_value};
 use rhumb::goyaml;
 use rhumb::render::{Ambient, NoCluster, RenderOptions, on_large_stack, render_files};
+use rhumb::value::json::{Format, encode_json};
 use rhumb::version::{Constraints, Version};
 use serde_json::{Map, Value as Json, json};
 
@@ -24,7 +25,7 @@ fn answer_one(request: &Json) -> Json {
         "render" => render(request).unwrap_or_else(|(stage, error)| json!({"stage": stage, "error": error})),
         "yaml-read" => yaml_read(request),
         "yaml-values" => {
-            result("json", decode_values(text(request, "text").as_bytes()).map(|values| typed(&Json::Object(values))))
+            result("json", decode_values(&bytes(request, "text")).map(|values| typed(&Json::Object(values))))
         }
         "yaml-write" => result("text", goyaml::to_string(&to_value(&request["value"]))),
         "yaml-pretty" => result("text", goyaml::to_string_pretty(&to_value(&request["value"]))),
@@ -46,11 +47,15 @@ fn result<E: std::fmt::Display>(key: &str, result: Result<String, E>) -> Json {
 }
 
 /// A text of the request, decoded if it came in Base64.
-fn text(request: &Json, key: &str) -> String {
+fn bytes(request: &Json, key: &str) -> Vec<u8> {
     match request[format!("{key}64")].as_str() {
-        Some(coded) => String::from_utf8_lossy(&STANDARD.decode(coded).unwrap_or_default()).into_owned(),
-        None => request[key].as_str().unwrap_or_default().to_owned(),
+        Some(coded) => STANDARD.decode(coded).unwrap_or_default(),
+        None => request[key].as_str().unwrap_or_default().as_bytes().to_vec(),
     }
+}
+
+fn text(request: &Json, key: &str) -> String {
+    String::from_utf8_lossy(&bytes(request, key)).into_owned()
 }
 
 fn files(request: &Json) -> Vec<File> {
@@ -67,7 +72,7 @@ fn files(request: &Json) -> Vec<File> {
 fn render(request: &Json) -> Result<Json, (&'static str, String)> {
     let at = |stage| move |error: rhumb::chart::Error| (stage, error.to_string());
     let chart = Chart::from_files(files(request)).map_err(at("load"))?;
-    let mut values = decode_values(text(request, "values").as_bytes()).map_err(|error| ("values", error))?;
+    let mut values = decode_values(&bytes(request, "values")).map_err(|error| ("values", error))?;
     for (flag, argument) in steps(&request["set"]) {
         set_one(&mut values, flag, argument).map_err(|error| ("set", error))?;
     }
@@ -85,9 +90,9 @@ fn render(request: &Json) -> Result<Json, (&'static str, String)> {
 
 fn yaml_read(request: &Json) -> Json {
     let read = if request["strict"].as_bool().unwrap_or_default() { goyaml::from_str_strict } else { goyaml::from_str };
-    match read(text(request, "text").into_bytes()) {
-        Ok(json) => json!({"json": json.to_string()}),
-        Err(error) => json!({"error": error.to_string()}),
+    match read(bytes(request, "text")) {
+        Ok(json) => result("json", encode_json(&json, Format::MARSHAL)),
+        Err(error) => json!({"error": error.in_full()}),
     }
 }
 
