@@ -5,6 +5,7 @@
 //! **Invariant:** only `mustToDuration` ever fails; the others give zero for what is no duration.
 
 use crate::gotemplate::Function;
+use crate::sprig::parse_float;
 use crate::value::{CallError, CallResult, IntType, Signature, Type, Value, quote};
 
 const ONE: Signature = Signature::fixed(&[Type::Any]);
@@ -95,9 +96,9 @@ fn parse(value: &Value) -> Result<i64, String> {
             if let Some(nanoseconds) = parse_go(trimmed) {
                 return Ok(nanoseconds);
             }
-            match trimmed.parse::<f64>() {
-                Ok(seconds) => from_seconds(seconds),
-                Err(_) => Err(format!("could not parse duration {}", quote(text.as_bytes()))),
+            match parse_float(trimmed) {
+                Some(seconds) => from_seconds(seconds),
+                None => Err(format!("could not parse duration {}", quote(text.as_bytes()))),
             }
         }
         other => Err(format!("unsupported duration type {}", other.type_name())),

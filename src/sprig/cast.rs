@@ -152,7 +152,7 @@ pub(super) fn parse_decimal(text: &str) -> i64 {
 }
 
 /// `strconv.ParseFloat`; numbers too large are refused.
-fn parse_float(text: &str) -> Option<f64> {
+pub fn parse_float(text: &str) -> Option<f64> {
     let (negative, rest) = split_sign(text);
     let lower = rest.to_ascii_lowercase();
     let magnitude = match lower.as_str() {

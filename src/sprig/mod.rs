@@ -43,6 +43,7 @@ mod url;
 mod words;
 
 pub use ambient::Ambient;
+pub use cast::parse_float;
 pub use duration::parse_duration;
 pub use toml_time::{toml_time, toml_time_from};
 

@@ -45,7 +45,7 @@ impl MapType {
 /// A map; clones share their entries.
 #[derive(Clone, Debug)]
 pub struct Map {
-    map_type: MapType,
+    go_type: MapType,
     is_nil: bool,
     entries: Rc<RefCell<BTreeMap<Text, Value>>>,
 }
@@ -58,7 +58,7 @@ impl Map {
 
     /// A map of these entries.
     pub fn from_entries(map_type: MapType, entries: BTreeMap<Text, Value>) -> Self {
-        Self { map_type, is_nil: false, entries: Rc::new(RefCell::new(entries)) }
+        Self { go_type: map_type, is_nil: false, entries: Rc::new(RefCell::new(entries)) }
     }
 
     /// A nil map: it reads as an empty one, but is `null` in JSON, and nothing may be stored in it.
@@ -75,7 +75,7 @@ impl Map {
 
     /// The same entries under another type, as a Go conversion gives.
     pub fn retyped(&self, map_type: MapType) -> Self {
-        Self { map_type, is_nil: self.is_nil, entries: Rc::clone(&self.entries) }
+        Self { go_type: map_type, is_nil: self.is_nil, entries: Rc::clone(&self.entries) }
     }
 
     /// Moves nested lists and maps out, if nobody else holds the entries.
@@ -88,12 +88,12 @@ impl Map {
 
     /// The Go type.
     pub fn map_type(&self) -> MapType {
-        self.map_type
+        self.go_type
     }
 
     /// What a missing key reads as: the zero value of the elements.
     pub fn zero_element(&self) -> Value {
-        match self.map_type {
+        match self.go_type {
             MapType::Strings => Value::string(""),
             MapType::Bytes => Value::Bytes(Rc::from([])),
             MapType::Any | MapType::Named(_) => Value::Nil,

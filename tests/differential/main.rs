@@ -58,7 +58,9 @@ fn run() -> Result<usize> {
     }
     if !arguments.requests.is_empty() {
         let differences = compare(&mut oracle, &arguments.requests)?;
-        differences.iter().for_each(|(_, difference)| println!("{difference}"));
+        for (_, difference) in &differences {
+            println!("{difference}");
+        }
         println!("{} of {} differ", differences.len(), arguments.requests.len());
         return Ok(differences.len());
     }

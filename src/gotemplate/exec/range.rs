@@ -53,8 +53,9 @@ impl<'x, H> Executor<'x, H> {
                 return self.items(branch, &object.underlying().unwrap_or_default());
             }
             _ => {
+                let copied = if let Value::Object(object) = value { object.copied() } else { None };
                 let mut text = Vec::new();
-                print::append_printable(&mut text, value);
+                print::append_printable(&mut text, copied.as_ref().unwrap_or(value));
                 let text = Text::from(text);
                 return Err(self.error(format!("range can't iterate over {text}")));
             }

@@ -16,6 +16,12 @@ pub(super) struct Failure {
     pub(super) message: String,
 }
 
+impl Failure {
+    pub(super) fn new(line: i64, message: impl Into<String>) -> Self {
+        Self { line, message: message.into() }
+    }
+}
+
 pub(super) type Read<T> = Result<T, Failure>;
 
 /// The value of a TOML document.
@@ -197,7 +203,7 @@ impl Reader<'_> {
                 letter => {
                     let message = format!("expected '.' or '=', but got {} instead", shown(letter));
                     let before = i64::from(letter == '\n');
-                    return Err(self.scanner.error_at(self.scanner.line - before, message));
+                    return Err(Failure::new(self.scanner.line - before, message));
                 }
             }
         }
@@ -276,13 +282,11 @@ impl Reader<'_> {
                 word => Err(self.scanner.error(format!("expected value but found {} instead", quote(word)))),
             };
         }
-        match first {
-            END => Err(self.scanner.error("unexpected EOF; expected value")),
-            _ => {
-                let message = format!("expected value but found {} instead", shown(first));
-                Err(self.scanner.error_at(self.scanner.line - i64::from(first == '\n'), message))
-            }
+        if first == END {
+            return Err(self.scanner.error("unexpected EOF; expected value"));
         }
+        let message = format!("expected value but found {} instead", shown(first));
+        Err(Failure::new(self.scanner.line - i64::from(first == '\n'), message))
     }
 
     fn array(&mut self) -> Read<Value> {
@@ -396,12 +400,11 @@ impl Reader<'_> {
     }
 
     fn integer(&self, start: usize) -> Read<Value> {
-        numbers::integer(&self.scanner.since(start))
-            .map_err(|message| self.scanner.error_at(self.scanner.line, message))
+        numbers::integer(&self.scanner.since(start)).map_err(|message| Failure::new(self.scanner.line, message))
     }
 
     fn float(&self, start: usize) -> Read<Value> {
-        numbers::float(&self.scanner.since(start)).map_err(|message| self.scanner.error_at(self.scanner.line, message))
+        numbers::float(&self.scanner.since(start)).map_err(|message| Failure::new(self.scanner.line, message))
     }
 
     /// A number with a sign, which has been passed.
@@ -461,7 +464,7 @@ impl Reader<'_> {
         };
         self.scanner.skip(belongs)?;
         let text = self.scanner.since(start);
-        numbers::time(text.trim()).map_err(|message| self.scanner.error_at(self.scanner.line, message))
+        numbers::time(text.trim()).map_err(|message| Failure::new(self.scanner.line, message))
     }
 
     fn decimal(&mut self, start: usize) -> Read<Value> {

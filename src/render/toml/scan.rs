@@ -37,13 +37,13 @@ impl<'t> Scanner<'t> {
         let head = rest.get(..rest.len().min(4)).unwrap_or_default();
         let valid = head.utf8_chunks().next().map_or("", |chunk| chunk.valid());
         let Some(letter) = valid.chars().next() else {
-            return Err(self.error_at(self.line, format!("invalid UTF-8 byte: {byte:#04x}")));
+            return Err(Failure::new(self.line, format!("invalid UTF-8 byte: {byte:#04x}")));
         };
         let is_lone_return = letter == '\r' && rest.get(1) != Some(&b'\n');
         if is_lone_return || (letter.is_ascii_control() && !matches!(letter, '\t' | '\r' | '\n')) {
             let code = u32::from(letter);
             let message = format!("TOML files cannot contain control characters: '{code:#04x}'");
-            return Err(self.error_at(self.line, message));
+            return Err(Failure::new(self.line, message));
         }
         self.position += letter.len_utf8();
         Ok(letter)
@@ -101,20 +101,15 @@ impl<'t> Scanner<'t> {
         String::from_utf8_lossy(self.input.get(start..end).unwrap_or_default()).into_owned()
     }
 
-    /// An error that names a line.
-    pub(super) fn error_at(&self, line: i64, message: impl Into<String>) -> Failure {
-        Failure { line, message: message.into() }
-    }
-
     /// An error here; at the end, after a line break, it names the line before.
     pub(super) fn error(&self, message: impl Into<String>) -> Failure {
         let after_break = self.position > 0 && self.input.get(self.position - 1) == Some(&b'\n');
-        self.error_at(if self.at_end && after_break { self.line - 1 } else { self.line }, message)
+        Failure::new(if self.at_end && after_break { self.line - 1 } else { self.line }, message)
     }
 
     /// An error here; at the end it names the line before, whatever was there.
     pub(super) fn error_in_text(&self, message: impl Into<String>) -> Failure {
-        self.error_at(if self.at_end { self.line - 1 } else { self.line }, message)
+        Failure::new(if self.at_end { self.line - 1 } else { self.line }, message)
     }
 }
 

@@ -4,7 +4,7 @@
 //!
 //! **Invariant:** an escape that passed the scan has a meaning.
 
-use super::read::{Read, Reader};
+use super::read::{Failure, Read, Reader};
 use super::scan::{END, is_break};
 use crate::value::{Value, quote};
 
@@ -55,8 +55,8 @@ impl Reader<'_> {
         }
     }
 
-    fn broken(&self) -> super::read::Failure {
-        self.scanner.error_at(self.scanner.line - 1, "strings cannot contain newlines")
+    fn broken(&self) -> Failure {
+        Failure::new(self.scanner.line - 1, "strings cannot contain newlines")
     }
 
     /// A string of several lines, after its three quotes.
@@ -67,12 +67,7 @@ impl Reader<'_> {
         loop {
             match self.scanner.next()? {
                 END => return Err(self.scanner.error(format!("unexpected EOF; expected {around}{marks}{around}"))),
-                '\\' if mark == '"' => {
-                    if !is_break(self.scanner.next()?) {
-                        self.scanner.back();
-                        self.escape(start)?;
-                    }
-                }
+                '\\' if mark == '"' => self.long_escape(start)?,
                 letter if letter == mark && self.scanner.accept(mark)? && self.scanner.accept(mark)? => {
                     if self.scanner.peek()? != mark {
                         break;
@@ -92,6 +87,15 @@ impl Reader<'_> {
         let text = self.scanner.between(start, self.scanner.position - 3);
         let text = text.strip_prefix('\n').or_else(|| text.strip_prefix("\r\n")).unwrap_or(&text);
         if mark == '"' { self.unescaped(&joined_lines(text)) } else { Ok(text.to_owned()) }
+    }
+
+    /// What follows a backslash in a string of several lines: also a line break.
+    fn long_escape(&mut self, start: usize) -> Read<()> {
+        if is_break(self.scanner.next()?) {
+            return Ok(());
+        }
+        self.scanner.back();
+        self.escape(start)
     }
 
     /// What follows a backslash.
@@ -126,7 +130,7 @@ impl Reader<'_> {
                 'U' => 8,
                 ' ' | '\t' => {
                     let message = format!("invalid escape: '\\{first}'");
-                    return Err(self.scanner.error_at(self.scanner.line, message));
+                    return Err(Failure::new(self.scanner.line, message));
                 }
                 _ => 0,
             };
@@ -136,7 +140,7 @@ impl Reader<'_> {
             } else {
                 u32::from_str_radix(code, 16).ok().and_then(char::from_u32).ok_or_else(|| {
                     let message = format!("Escaped character '\\u{code}' is not valid UTF-8.");
-                    self.scanner.error_at(self.scanner.line, message)
+                    Failure::new(self.scanner.line, message)
                 })?
             });
             rest = after;

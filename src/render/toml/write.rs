@@ -5,12 +5,11 @@
 //!
 //! **Invariant:** writing ends, whatever the value: nesting beyond [`MAX_DEPTH`] is an error.
 
-use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use super::{escaped, quoted_key};
 use crate::sprig::toml_time;
-use crate::value::{IntType, List, MAX_DEPTH, Map, MapType, Object, Text, Value, format_float};
+use crate::value::{IntType, List, MAX_DEPTH, Object, Text, Value, format_float};
 
 /// The TOML of a value.
 pub(in crate::render) fn to_toml(value: &Value) -> Result<String, String> {
@@ -28,7 +27,7 @@ struct Encoder {
 enum Shape {
     Nil,
     Plain,
-    Table(Map),
+    Table(Vec<(Text, Value)>),
     Tables(List),
 }
 
@@ -50,21 +49,32 @@ fn shape(value: &Value) -> Result<Shape, String> {
         }
         Value::Object(object) => match seen(object.as_ref()) {
             Some(value) => shape(&value)?,
-            None => Shape::Plain,
+            None => table_of(value).map_or(Shape::Plain, Shape::Table),
         },
-        _ => value.as_map().map_or(Shape::Plain, Shape::Table),
+        _ => table_of(value).map_or(Shape::Plain, Shape::Table),
     })
 }
 
-/// What the encoder sees of an object: what is underneath it, or its exported fields.
+/// The entries of a table: of a map by their keys, of an object its exported fields in their order.
+fn table_of(value: &Value) -> Option<Vec<(Text, Value)>> {
+    match value {
+        Value::Map(map) => Some(map.snapshot()),
+        Value::Object(object) => {
+            if let Some(value) = seen(object.as_ref()) {
+                return table_of(&value);
+            }
+            let exported = |name: &str| name.starts_with(|first: char| first.is_uppercase());
+            let fields = object.fields().into_iter().filter(|(name, _)| exported(name));
+            let entries: Vec<_> = fields.map(|(name, value)| (Text::from(name), value)).collect();
+            (!entries.is_empty()).then_some(entries)
+        }
+        _ => None,
+    }
+}
+
+/// What the encoder sees in place of an object.
 fn seen(object: &dyn Object) -> Option<Value> {
-    let exported = || {
-        let fields =
-            object.fields().into_iter().filter(|(name, _)| name.starts_with(|first: char| first.is_uppercase()));
-        let entries: BTreeMap<Text, Value> = fields.map(|(name, value)| (Text::from(name), value)).collect();
-        (!entries.is_empty()).then(|| Value::Map(Map::from_entries(MapType::Any, entries)))
-    };
-    object.encoded().or_else(|| object.underlying()).or_else(exported)
+    object.encoded().or_else(|| object.underlying())
 }
 
 impl Encoder {
@@ -72,8 +82,8 @@ impl Encoder {
         match shape(value)? {
             Shape::Nil if matches!(value, Value::List(_)) => self.inline(value),
             Shape::Nil => Ok(()),
-            Shape::Table(map) => self.entries(&[], &map),
-            Shape::Tables(_) => Err("toml: top-level array of tables".to_owned()),
+            Shape::Table(entries) => self.entries(&[], &entries),
+            Shape::Tables(_) => Err("toml: top-level values must be Go maps or structs".to_owned()),
             Shape::Plain => self.inline(value),
         }
     }
@@ -89,16 +99,16 @@ impl Encoder {
     }
 
     /// The entries of a table: those that are no tables first.
-    fn entries(&mut self, path: &[String], map: &Map) -> Result<(), String> {
+    fn entries(&mut self, path: &[String], entries: &[(Text, Value)]) -> Result<(), String> {
         self.nested(|encoder| {
             let mut tables = Vec::new();
-            for (key, value) in map.snapshot() {
+            for (key, value) in entries {
                 let key = key.to_str().into_owned();
-                match shape(&value)? {
+                match shape(value)? {
                     Shape::Nil => {}
                     Shape::Plain => {
                         let _ = write!(encoder.out, "{}{} = ", "  ".repeat(path.len()), quoted_key(&key));
-                        encoder.inline(&value)?;
+                        encoder.inline(value)?;
                         encoder.out.push('\n');
                     }
                     table => tables.push((key, table)),
@@ -116,18 +126,18 @@ impl Encoder {
         let indent = "  ".repeat(path.len().saturating_sub(1));
         let name = path.iter().map(|key| quoted_key(key)).collect::<Vec<_>>().join(".");
         match table {
-            Shape::Table(map) => {
+            Shape::Table(entries) => {
                 if path.len() == 1 {
                     self.separate();
                 }
                 let _ = writeln!(self.out, "{indent}[{name}]");
-                self.entries(path, map)
+                self.entries(path, entries)
             }
             Shape::Tables(list) => {
-                for map in list.iter().filter_map(Value::as_map) {
+                for entries in list.iter().filter_map(table_of) {
                     self.separate();
                     let _ = writeln!(self.out, "{indent}[[{name}]]");
-                    self.entries(path, &map)?;
+                    self.entries(path, &entries)?;
                 }
                 Ok(())
             }
@@ -166,23 +176,26 @@ impl Encoder {
                     Ok(())
                 });
             }
-            Value::Map(map) => return self.inline_table(map),
+            Value::Map(map) => return self.inline_table(&map.snapshot()),
             Value::Object(object) => match (toml_time(value), seen(object.as_ref())) {
                 (Some(time), _) => self.out.push_str(&time),
                 (None, Some(value)) => return self.nested(|encoder| encoder.inline(&value)),
-                (None, None) => self.quoted(&value.to_text().to_str()),
+                (None, None) => match table_of(value) {
+                    Some(entries) => return self.inline_table(&entries),
+                    None => self.quoted(&value.to_text().to_str()),
+                },
             },
             Value::Nil => return Err("toml: cannot encode array with nil element".to_owned()),
         }
         Ok(())
     }
 
-    fn inline_table(&mut self, map: &Map) -> Result<(), String> {
+    fn inline_table(&mut self, entries: &[(Text, Value)]) -> Result<(), String> {
         self.nested(|encoder| {
             let mut plain = Vec::new();
             let mut tables = Vec::new();
-            for (key, value) in map.snapshot() {
-                match shape(&value)? {
+            for (key, value) in entries {
+                match shape(value)? {
                     Shape::Nil => {}
                     Shape::Plain => plain.push((key, value)),
                     Shape::Table(_) | Shape::Tables(_) => tables.push((key, value)),

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use base64::Engine as _;
@@ -23,7 +24,7 @@ fn answer_one(request: &Json) -> Json {
         "render" => render(request).unwrap_or_else(|(stage, error)| json!({"stage": stage, "error": error})),
         "yaml-read" => yaml_read(request),
         "yaml-values" => {
-            result("json", decode_values(&text(request, "text")).map(|values| typed(&Json::Object(values))))
+            result("json", decode_values(text(request, "text").as_bytes()).map(|values| typed(&Json::Object(values))))
         }
         "yaml-write" => result("text", goyaml::to_string(&to_value(&request["value"]))),
         "yaml-pretty" => result("text", goyaml::to_string_pretty(&to_value(&request["value"]))),
@@ -66,7 +67,7 @@ fn files(request: &Json) -> Vec<File> {
 fn render(request: &Json) -> Result<Json, (&'static str, String)> {
     let at = |stage| move |error: rhumb::chart::Error| (stage, error.to_string());
     let chart = Chart::from_files(files(request)).map_err(at("load"))?;
-    let mut values = decode_values(&text(request, "values")).map_err(|error| ("values", error))?;
+    let mut values = decode_values(text(request, "values").as_bytes()).map_err(|error| ("values", error))?;
     for (flag, argument) in steps(&request["set"]) {
         set_one(&mut values, flag, argument).map_err(|error| ("set", error))?;
     }
@@ -195,7 +196,9 @@ fn escaped(text: &str) -> String {
     let mut out = String::new();
     for letter in text.chars() {
         match letter {
-            '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => out.push_str(&format!("\\u{:04x}", u32::from(letter))),
+            '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => {
+                let _ = write!(out, "\\u{:04x}", u32::from(letter));
+            }
             letter => out.push(letter),
         }
     }

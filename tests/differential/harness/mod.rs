@@ -69,7 +69,7 @@ pub(crate) fn search(
 
 /// One case by its number, whatever came before it.
 pub(crate) fn case(area: Area, seed: u64, number: usize) -> Json {
-    let mut random = Random::new(seed.wrapping_mul(0x1_0000_0001_b3).wrapping_add(number as u64));
+    let mut random = Random::new(seed.wrapping_mul(0x0100_0000_01b3).wrapping_add(number as u64));
     random.next();
     area.draw(&mut random)
 }

@@ -8,6 +8,9 @@ use super::{Difference, Oracle, compare};
 /// How many smaller requests are tried at most.
 const TRIES: usize = 6000;
 
+/// Which share of a text a piece is: large pieces first, in every text, then ever smaller ones.
+const SHARES: [usize; 6] = [1, 2, 4, 8, 16, usize::MAX];
+
 /// The smallest request found that still makes a difference.
 pub(super) fn shrink(oracle: &mut Oracle, difference: Difference) -> Result<Difference> {
     let mut smallest = difference;
@@ -41,8 +44,6 @@ fn smaller(request: &Json, position: usize) -> Vec<Json> {
     let Some(position) = position.checked_sub(1) else { return without_entries(request) };
     let mut paths = Vec::new();
     find_texts(request, &mut Vec::new(), &mut paths);
-    // Large pieces first, in every text, then ever smaller ones.
-    const SHARES: [usize; 6] = [1, 2, 4, 8, 16, usize::MAX];
     let Some(path) = paths.get(position % paths.len().max(1)) else { return Vec::new() };
     let Some(share) = SHARES.get(position / paths.len()) else { return Vec::new() };
     let mut copy = request.clone();

@@ -136,7 +136,6 @@ fn argument(random: &mut Random, letter: char, name: &str) -> String {
 
 fn number(random: &mut Random, tame: bool) -> String {
     let pool = match random.below(10) {
-        0..=4 => "ints",
         5..=6 => "floats",
         7 => "numeric texts",
         8 if !tame => "large",

@@ -113,8 +113,7 @@ fn masked(text: &str, prefix: &str) -> String {
     let mut out = String::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once(prefix) {
-        let digits =
-            after.find(|letter: char| !matches!(letter, '0'..='9' | 'a'..='f' | 'A'..='F')).unwrap_or(after.len());
+        let digits = after.find(|letter: char| !letter.is_ascii_hexdigit()).unwrap_or(after.len());
         out.push_str(before);
         out.push_str(prefix);
         out.push_str(if (9..=16).contains(&digits) { "ADDRESS" } else { &after[..digits] });

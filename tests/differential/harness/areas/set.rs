@@ -68,7 +68,7 @@ fn key(random: &mut Random) -> String {
         let mut part = name.to_owned();
         while random.percent(25) {
             let index = random.of("set indexes");
-            part.push_str(&format!("[{index}]"));
+            part.extend(["[", index, "]"]);
         }
         parts.push(part);
     }

@@ -11,11 +11,11 @@ pub(super) fn draw(random: &mut Random) -> Json {
     let some = 1 + writer.random.below(5);
     writer.nodes(some);
     let text = std::mem::take(&mut writer.text);
-    render(&broken(random, text))
+    render(&broken(random, &text))
 }
 
 /// The text, sometimes with a letter or two put in, taken out or changed.
-fn broken(random: &mut Random, text: String) -> String {
+fn broken(random: &mut Random, text: &str) -> String {
     let mut letters: Vec<char> = text.chars().collect();
     while random.percent(18) {
         let position = random.below(letters.len() + 1);

@@ -82,7 +82,7 @@ fn partial(random: &mut Random) -> String {
         .collect();
     let mut text = parts.join(".");
     if random.percent(15) {
-        text.push_str("-");
+        text.push('-');
         text.push_str(&identifiers(random));
     }
     if random.percent(8) {
