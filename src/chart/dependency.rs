@@ -47,6 +47,8 @@ fn process_enabled(chart: &mut Chart, values: &Map, path: &str, warnings: &mut V
         chart.metadata.dependencies.iter().filter(is_disabled).map(|dependency| dependency.name.clone()).collect();
     chart.dependencies.retain(|subchart| !disabled.contains(subchart.name()));
     chart.metadata.dependencies.retain(|dependency| !disabled.contains(&dependency.name));
+    // Helm is left without a list where none of it is enabled; an empty one stays only in charts that it does not come to.
+    chart.metadata.declares_dependencies = !chart.metadata.dependencies.is_empty();
     for subchart in &mut chart.dependencies {
         let path = format!("{path}{}.", subchart.name());
         process_enabled(subchart, &values, &path, warnings)?;
@@ -124,7 +126,7 @@ fn import_values(chart: &mut Chart, warnings: &mut Vec<String>) -> Result<(), Er
     for subchart in &mut chart.dependencies {
         import_values(subchart, warnings)?;
     }
-    if chart.metadata.dependencies.is_empty() {
+    if chart.metadata.dependencies.is_empty() && !chart.metadata.declares_dependencies {
         return Ok(());
     }
     let merged = Map::new(MapType::Any);

@@ -198,7 +198,8 @@ impl<'x, H> Executor<'x, H> {
             }
             (Type::Int | Type::Int64 | Type::Duration, _) => ("integer", None),
             (Type::Uint32, NodeKind::Number { number, .. }) => {
-                let value = number.int.and_then(|value| u64::try_from(value).ok());
+                // Go sets the constant without a look at the size of the type.
+                let value = number.uint.map(|value| u64::from(value as u32));
                 ("unsigned integer", value.map(|value| Value::Uint(UintType::Uint32, value)))
             }
             (Type::Uint32, _) => ("unsigned integer", None),

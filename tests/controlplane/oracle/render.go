@@ -2,8 +2,11 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 	"unicode/utf8"
@@ -16,6 +19,7 @@ import (
 	helm "helm.sh/helm/v4/pkg/cmd"
 	"helm.sh/helm/v4/pkg/engine"
 	"helm.sh/helm/v4/pkg/kube"
+	"sigs.k8s.io/yaml"
 )
 
 // texts are files by path; those that are no UTF-8 come in Base64 beside the others.
@@ -75,7 +79,7 @@ func render(request json.RawMessage) answer {
 		return failed("set", err)
 	}
 	if err := chartutil.ProcessDependencies(chart, values); err != nil {
-		return failed("dependencies", err)
+		return failed("dependencies", fmt.Errorf("chart dependencies processing failed: %w", err))
 	}
 	capabilities := common.DefaultCapabilities.Copy()
 	if r.KubeVersion != "" {
@@ -97,6 +101,9 @@ func render(request json.RawMessage) answer {
 	if err != nil {
 		return failed("render", err)
 	}
+	if err := unreadable(rendered); err != nil {
+		return failed("render", err)
+	}
 	plain, coded := map[string]string{}, map[string][]byte{}
 	for name, text := range rendered {
 		if utf8.ValidString(text) {
@@ -106,6 +113,21 @@ func render(request json.RawMessage) answer {
 		}
 	}
 	return answer{"files": plain, "files64": coded}
+}
+
+// unreadable is the error that Helm would end with, when it takes the manifest apart, for a file that is no UTF-8.
+func unreadable(rendered map[string]string) error {
+	names := slices.Sorted(maps.Keys(rendered))
+	for _, name := range names {
+		if utf8.ValidString(rendered[name]) || strings.HasSuffix(name, "NOTES.txt") {
+			continue
+		}
+		var head any
+		if err := yaml.Unmarshal([]byte(rendered[name]), &head); err != nil {
+			return fmt.Errorf("YAML parse error on %s: %w", name, err)
+		}
+	}
+	return nil
 }
 
 type templateRequest struct {

@@ -72,9 +72,10 @@ pub(super) fn comparable(mut answer: Json) -> Json {
             entries.remove("json");
             // The operator keeps the value itself to itself.
             if let Some(Json::String(text)) = entries.get_mut("error")
-                && text.starts_with("type mismatch on ")
+                && let Some(at) = text.find("type mismatch on ")
             {
-                text.truncate(text.find(": ").unwrap_or(text.len()));
+                let end = text[at..].find(": ").map_or(text.len(), |length| at + length);
+                text.truncate(end);
             }
         }
         // Go's encoder escapes what is no UTF-8, and nothing else by this escape.

@@ -115,9 +115,10 @@ impl Writer<'_> {
         self.variables.push(name);
     }
 
+    /// A variable; never the root itself, whose printing has addresses of memory in it and with them a length that changes.
     fn variable(&mut self) -> String {
         if self.variables.is_empty() || self.random.percent(6) {
-            return self.random.pick(&["$", "$nope", "$x"]).to_owned();
+            return self.random.pick(&["$.Values", "$nope", "$x"]).to_owned();
         }
         let position = self.random.below(self.variables.len());
         self.variables[position].clone()
