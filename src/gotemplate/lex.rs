@@ -242,7 +242,7 @@ impl<'t> Lexer<'t> {
 
     fn lex_comment(&mut self) -> Option<Token> {
         self.position += 2;
-        let Some(offset) = self.rest().windows(2).position(|pair| pair == b"*/") else {
+        let Some(offset) = memchr::memmem::find(self.rest(), b"*/") else {
             return Some(self.fail("unclosed comment"));
         };
         self.position += offset + 2;
@@ -423,7 +423,7 @@ impl<'t> Lexer<'t> {
     }
 
     fn lex_raw_quote(&mut self) -> Token {
-        match self.rest().iter().position(|&byte| byte == b'`') {
+        match memchr::memchr(b'`', self.rest()) {
             Some(offset) => {
                 self.position += offset + 1;
                 self.emit(TokenKind::RawString)
@@ -490,7 +490,7 @@ impl<'t> Lexer<'t> {
 fn find_left_delim(text: &[u8]) -> Option<usize> {
     let mut from = 0;
     loop {
-        let brace = from + text.get(from..)?.iter().position(|&byte| byte == b'{')?;
+        let brace = from + memchr::memchr(b'{', text.get(from..)?)?;
         if text.get(brace + 1) == Some(&b'{') {
             return Some(brace);
         }
@@ -521,7 +521,7 @@ fn is_alphanumeric(rune: char) -> bool {
 
 /// The number of newlines in a text.
 pub(super) fn count_newlines(text: &[u8]) -> usize {
-    text.split(|&byte| byte == b'\n').count() - 1
+    memchr::memchr_iter(b'\n', text).count()
 }
 
 /// The character at a position and its width; U+FFFD for a byte that is not UTF-8.

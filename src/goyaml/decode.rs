@@ -5,6 +5,7 @@
 //!
 //! **Invariant:** work and nesting are bounded, whatever aliases a document holds.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 use base64::Engine;
@@ -26,19 +27,21 @@ const ALIAS_RATIO_LOW: usize = 400_000;
 const ALIAS_RATIO_HIGH: usize = 4_000_000;
 
 /// The value of a scalar before it becomes JSON.
-pub(super) enum Scalar {
+pub(super) enum Scalar<'a> {
     Null,
     Bool(bool),
     Int(i64),
     Uint(u64),
     Float(f64),
-    String(String),
+    String(Cow<'a, str>),
 }
 
 /// A mapping under construction.
 #[derive(Default)]
-struct Entries {
+struct Entries<'d> {
     map: Map<String, Value>,
+    /// The only keys that are kept; all if none are named.
+    only: Option<&'d [&'d str]>,
     /// The keys with their types, kept in strict reading only.
     seen: HashSet<(u8, String)>,
 }
@@ -47,6 +50,10 @@ struct Entries {
 pub(super) struct Decoder<'d, 'a> {
     document: &'d mut Document<'a>,
     strict: bool,
+    /// The keys of the root that are kept, until the root is reached.
+    only: Option<&'d [&'d str]>,
+    /// Whether what is decoded is not kept, but only checked.
+    discards: bool,
     duplicates: Vec<String>,
     /// The first thing that JSON cannot have; reported if there is nothing worse.
     unsupported: Option<ReadError>,
@@ -62,6 +69,8 @@ impl<'d, 'a> Decoder<'d, 'a> {
         Self {
             document,
             strict,
+            only: None,
+            discards: false,
             duplicates: Vec::new(),
             unsupported: None,
             aliases: HashSet::new(),
@@ -71,6 +80,12 @@ impl<'d, 'a> Decoder<'d, 'a> {
             alias_depth: 0,
             depth: 0,
         }
+    }
+
+    /// Keeps only these keys of a mapping at the root; what belongs to others is checked all the same.
+    pub(super) fn only(mut self, keys: &'d [&'d str]) -> Self {
+        self.only = Some(keys);
+        self
     }
 
     /// The JSON of the document.
@@ -85,6 +100,7 @@ impl<'d, 'a> Decoder<'d, 'a> {
 
     fn node(&mut self, id: NodeId) -> Result<Value, ReadError> {
         self.count()?;
+        let only = self.only.take();
         match self.document.nodes.get(id).map(|node| &node.kind) {
             Some(NodeKind::Scalar { .. }) => {
                 let scalar = self.scalar(id)?;
@@ -96,7 +112,7 @@ impl<'d, 'a> Decoder<'d, 'a> {
             }
             Some(NodeKind::Sequence(_)) => self.nested(|decoder| decoder.sequence(id)),
             Some(NodeKind::Mapping(_)) => {
-                let mut entries = Entries::default();
+                let mut entries = Entries { only, ..Entries::default() };
                 self.nested(|decoder| decoder.mapping(id, &mut entries))?;
                 Ok(Value::Object(entries.map))
             }
@@ -160,14 +176,17 @@ impl<'d, 'a> Decoder<'d, 'a> {
 
     fn sequence(&mut self, id: NodeId) -> Result<Value, ReadError> {
         let children = self.children(id);
-        let mut items = Vec::with_capacity(children.len());
+        let mut items = Vec::with_capacity(if self.discards { 0 } else { children.len() });
         for child in children {
-            items.push(self.node(child)?);
+            let item = self.node(child)?;
+            if !self.discards {
+                items.push(item);
+            }
         }
         Ok(Value::Array(items))
     }
 
-    fn mapping(&mut self, id: NodeId, entries: &mut Entries) -> Result<(), ReadError> {
+    fn mapping(&mut self, id: NodeId, entries: &mut Entries<'d>) -> Result<(), ReadError> {
         let children = self.children(id);
         for pair in children.chunks_exact(2) {
             let &[key, value] = pair else { continue };
@@ -177,17 +196,23 @@ impl<'d, 'a> Decoder<'d, 'a> {
             }
             let (kind, key) = self.key(key)?;
             let line = self.document.nodes.get(value).map_or(0, |node| node.line);
-            let value = self.node(value)?;
-            if self.strict && !entries.seen.insert((kind, key.clone())) {
+            let keeps = !self.discards && entries.only.is_none_or(|only| only.contains(&key.as_ref()));
+            let outer = std::mem::replace(&mut self.discards, !keeps);
+            let value = self.node(value);
+            self.discards = outer;
+            let value = value?;
+            if self.strict && !entries.seen.insert((kind, key.as_ref().to_owned())) {
                 let key = match kind {
-                    b's' => quote(&key),
+                    b's' => quote(key.as_ref()),
                     b'n' => "<nil>".to_owned(),
-                    _ => key,
+                    _ => key.into_owned(),
                 };
                 self.duplicates.push(format!("line {}: key {key} already set in map", line + 1));
                 continue;
             }
-            entries.map.insert(key, value);
+            if keeps {
+                entries.map.insert(key.into_owned(), value);
+            }
         }
         Ok(())
     }
@@ -203,7 +228,7 @@ impl<'d, 'a> Decoder<'d, 'a> {
     }
 
     /// Adds the entries of the mapping, or of the mappings from the last to the first, that a merge key names.
-    fn merge(&mut self, id: NodeId, entries: &mut Entries) -> Result<(), ReadError> {
+    fn merge(&mut self, id: NodeId, entries: &mut Entries<'d>) -> Result<(), ReadError> {
         match self.document.nodes.get(id).map(|node| &node.kind) {
             Some(NodeKind::Sequence(_)) => {
                 for child in self.children(id).into_iter().rev() {
@@ -215,7 +240,7 @@ impl<'d, 'a> Decoder<'d, 'a> {
         }
     }
 
-    fn merge_mapping(&mut self, id: NodeId, entries: &mut Entries) -> Result<(), ReadError> {
+    fn merge_mapping(&mut self, id: NodeId, entries: &mut Entries<'d>) -> Result<(), ReadError> {
         match self.document.nodes.get(id).map(|node| &node.kind) {
             Some(NodeKind::Mapping(_)) => {
                 self.count()?;
@@ -234,7 +259,7 @@ impl<'d, 'a> Decoder<'d, 'a> {
     }
 
     /// A key as text, with a letter for its type.
-    fn key(&mut self, id: NodeId) -> Result<(u8, String), ReadError> {
+    fn key(&mut self, id: NodeId) -> Result<(u8, Cow<'a, str>), ReadError> {
         self.count()?;
         match self.document.nodes.get(id).map(|node| &node.kind) {
             Some(NodeKind::Alias { target, .. }) => {
@@ -252,16 +277,16 @@ impl<'d, 'a> Decoder<'d, 'a> {
         }
         let key = match self.scalar(id)? {
             Scalar::String(text) => (b's', text),
-            Scalar::Bool(value) => (b'b', value.to_string()),
-            Scalar::Int(value) => (b'i', value.to_string()),
-            Scalar::Float(value) => (b'f', short_float(value)),
+            Scalar::Bool(value) => (b'b', Cow::Borrowed(if value { "true" } else { "false" })),
+            Scalar::Int(value) => (b'i', value.to_string().into()),
+            Scalar::Float(value) => (b'f', short_float(value).into()),
             Scalar::Uint(value) => {
                 self.refuse(ReadError::Key { type_name: "uint64", key: format!("{value:#x}") });
-                (b'u', value.to_string())
+                (b'u', value.to_string().into())
             }
             Scalar::Null => {
                 self.refuse(ReadError::Key { type_name: "%!s(<nil>)", key: "<nil>".to_owned() });
-                (b'n', String::new())
+                (b'n', Cow::Borrowed(""))
             }
         };
         Ok(key)
@@ -275,7 +300,7 @@ impl<'d, 'a> Decoder<'d, 'a> {
         }
     }
 
-    fn scalar(&mut self, id: NodeId) -> Result<Scalar, ReadError> {
+    fn scalar(&mut self, id: NodeId) -> Result<Scalar<'a>, ReadError> {
         let keep = self.document.has_aliases;
         let Some(NodeKind::Scalar { text, tag, implicit }) = self.document.nodes.get_mut(id).map(|node| &mut node.kind)
         else {
@@ -292,12 +317,12 @@ impl<'d, 'a> Decoder<'d, 'a> {
             Resolved::Float(value) => Scalar::Float(value),
             Resolved::Timestamp | Resolved::String => {
                 let text = if keep { text.clone() } else { std::mem::take(text) };
-                Scalar::String(text.into_owned())
+                Scalar::String(text)
             }
         })
     }
 
-    fn json(&mut self, scalar: Scalar) -> Value {
+    fn json(&mut self, scalar: Scalar<'a>) -> Value {
         match scalar {
             Scalar::Null => Value::Null,
             Scalar::Bool(value) => Value::Bool(value),
@@ -310,7 +335,8 @@ impl<'d, 'a> Decoder<'d, 'a> {
                     Value::Null
                 }
             },
-            Scalar::String(text) => Value::String(text),
+            Scalar::String(_) if self.discards => Value::Null,
+            Scalar::String(text) => Value::String(text.into_owned()),
         }
     }
 }
@@ -319,14 +345,14 @@ fn merge_error() -> ReadError {
     ReadError::Meaning("map merge requires map or sequence of maps as the value".to_owned())
 }
 
-fn decode_binary(text: &str) -> Result<Scalar, ReadError> {
+fn decode_binary<'a>(text: &str) -> Result<Scalar<'a>, ReadError> {
     let engine = GeneralPurpose::new(&STANDARD, PAD.with_decode_allow_trailing_bits(true));
     // Go's decoder skips line breaks.
     let compact: String = text.chars().filter(|character| !matches!(character, '\r' | '\n')).collect();
     let bytes = engine
         .decode(compact)
         .map_err(|_| ReadError::Meaning("!!binary value contains invalid base64 data".to_owned()))?;
-    Ok(Scalar::String(json::valid_utf8(&bytes).into_owned()))
+    Ok(Scalar::String(Cow::Owned(json::valid_utf8(&bytes).into_owned())))
 }
 
 /// The share of nodes that may come from aliases in a document of this size.

@@ -32,7 +32,6 @@ mod values;
 
 pub use crate::sprig::Ambient;
 pub use capabilities::{Capabilities, HelmVersion, KubeVersion};
-pub use engine::TemplateCache;
 pub use error::Error;
 pub use head::Head;
 pub use kinds::KindOrder;
@@ -63,8 +62,6 @@ pub struct RenderOptions {
     pub enable_dns: bool,
     /// Whether the notes of subcharts are joined to the chart's own.
     pub subchart_notes: bool,
-    /// Parsed templates of earlier renders of the chart.
-    pub cache: TemplateCache,
 }
 
 impl Default for RenderOptions {
@@ -77,7 +74,6 @@ impl Default for RenderOptions {
             capabilities: Capabilities::default(),
             enable_dns: false,
             subchart_notes: false,
-            cache: TemplateCache::default(),
         }
     }
 }
@@ -143,7 +139,10 @@ pub fn render_files(
     ambient: &dyn Ambient,
 ) -> Result<BTreeMap<String, String>, Error> {
     let host = functions::Host::new(lookup, ambient, options.enable_dns);
-    engine::execute(&context::renderables(prepared, options), &host, &options.cache)
+    let anew = engine::TemplateCache::default();
+    // Templates that were parsed for a copy of the chart are found with it.
+    let cache = prepared.chart.derived.get_or_default().unwrap_or(&anew);
+    engine::execute(&context::renderables(prepared, options), &host, cache)
 }
 
 /// Takes the notes out of the rendered files: everything whose path ends in `NOTES.txt`, but only the chart's own is kept.

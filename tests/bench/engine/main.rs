@@ -24,8 +24,15 @@ use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 /// The charts of the collection that are measured one by one, small to large.
-const CHARTS: &[&str] =
-    &["podinfo-6.14", "ingress-nginx-4", "traefik-41", "cert-manager-v0.0", "kube-prometheus-stack-88", "argo-cd-10", "argo-cd-11"];
+const CHARTS: &[&str] = &[
+    "podinfo-6.14",
+    "ingress-nginx-4",
+    "traefik-41",
+    "cert-manager-v0.0",
+    "kube-prometheus-stack-88",
+    "argo-cd-10",
+    "argo-cd-11",
+];
 
 /// Where the collection lies, seen from the project.
 const COLLECTION: &str = "../shared/corpus";

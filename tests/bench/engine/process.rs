@@ -55,7 +55,11 @@ pub(crate) fn compare(collection: &Path) -> Result<(), Box<dyn Error>> {
     for (name, used) in [("helm", &theirs), ("rhumb", &ours)] {
         let (bytes, chart) = &used.peak;
         let mib = *bytes as f64 / f64::from(1 << 20);
-        println!("{name:<10} {:>7.2} s {:>10.2} s {mib:>5.1} MiB  {chart}", used.wall.as_secs_f64(), used.processor.as_secs_f64());
+        println!(
+            "{name:<10} {:>7.2} s {:>10.2} s {mib:>5.1} MiB  {chart}",
+            used.wall.as_secs_f64(),
+            used.processor.as_secs_f64()
+        );
     }
     println!(
         "{:<10} {:>9} {:>12} {:>9}",
