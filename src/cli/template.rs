@@ -152,7 +152,8 @@ impl Template {
     fn text_of(&self, rendered: &Rendered) -> String {
         let mut manifest = String::new();
         if self.include_crds {
-            manifest = join_documents(rendered.crds.iter().map(|crd| (crd.path.as_str(), crd.text.as_str())));
+            let crds: Vec<_> = rendered.crds.iter().map(|crd| (crd.path.as_str(), crd.text())).collect();
+            manifest = join_documents(crds.iter().map(|(path, text)| (*path, text.as_ref())));
         }
         manifest.push_str(&rendered.manifest());
         let mut text = format!("{}\n", manifest.trim());

@@ -48,6 +48,9 @@ impl<H> Function<H> {
 /// The methods of a named map type: gives the one of a name, bound to the map.
 pub type MapMethods = fn(&Map, &str) -> Option<Method<'static>>;
 
+/// How many functions there is room for at first: about as many as Helm has.
+const FUNCTIONS: usize = 300;
+
 /// The functions of a template set, each in a numbered slot, and the methods of its named map types.
 pub struct FuncMap<H> {
     functions: Vec<Function<H>>,
@@ -59,7 +62,8 @@ pub struct FuncMap<H> {
 impl<H> Default for FuncMap<H> {
     /// Go's own functions, which later ones may replace.
     fn default() -> Self {
-        let mut map = Self { functions: Vec::new(), slots: HashMap::new(), map_methods: Vec::new() };
+        let (functions, slots) = (Vec::with_capacity(FUNCTIONS), HashMap::with_capacity(FUNCTIONS));
+        let mut map = Self { functions, slots, map_methods: Vec::new() };
         map.extend(builtins::functions());
         map
     }

@@ -40,7 +40,9 @@ pub use manifest::{Document, Sorted, join_documents, sort_files, split_documents
 pub use parse::{document_object, manifest_objects};
 pub use stack::{STACK_BYTES, on_large_stack};
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::chart::Prepared;
 use crate::release::Hook;
@@ -84,7 +86,14 @@ pub struct CrdFile {
     /// The full path, such as `app/charts/db/crds/x.yaml`.
     pub path: String,
     /// The content.
-    pub text: String,
+    pub data: Arc<[u8]>,
+}
+
+impl CrdFile {
+    /// The content as text; bytes that are not UTF-8 become U+FFFD.
+    pub fn text(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(&self.data)
+    }
 }
 
 /// What a chart comes to.
@@ -119,10 +128,7 @@ pub fn render(
     let mut files = render_files(prepared, options, lookup, ambient)?;
     let notes = take_notes(&mut files, chart.name(), options.subchart_notes);
     let Sorted { hooks, documents } = sort_files(&files, KindOrder::Install)?;
-    let crds = chart.crds().into_iter().map(|(path, file)| {
-        let text = String::from_utf8_lossy(&file.data).into_owned();
-        CrdFile { path, text }
-    });
+    let crds = chart.crds().into_iter().map(|(path, file)| CrdFile { path, data: Arc::clone(&file.data) });
     Ok(Rendered { documents, hooks, crds: crds.collect(), notes })
 }
 

@@ -97,8 +97,8 @@ struct FileState<'p> {
     tokens: [Token; 3],
     peeked: usize,
     scope: Scope<'p>,
-    /// The line on which the current action started, or 0.
-    action_line: usize,
+    /// Where the current action started.
+    action: Option<Token>,
     range_depth: usize,
     parentheses: usize,
 }
@@ -109,7 +109,7 @@ impl Default for FileState<'_> {
             tokens: [Token::NONE; 3],
             peeked: 0,
             scope: Scope::default(),
-            action_line: 0,
+            action: None,
             range_depth: 0,
             parentheses: 0,
         }
@@ -194,7 +194,7 @@ impl<H> Parser<'_, H> {
 
     fn error(&self, message: &str) -> Error {
         let [first, ..] = &self.file.tokens;
-        Error::parse(&self.source.name, first.line, message)
+        Error::parse(&self.source.name, self.lexer.line(*first), message)
     }
 
     fn unexpected(&self, token: Token, context: &str) -> Error {
@@ -202,8 +202,8 @@ impl<H> Parser<'_, H> {
         if token.kind != TokenKind::Error {
             return self.error(&format!("unexpected {text} in {context}"));
         }
-        let line = self.file.action_line;
-        if line == 0 || line == token.line {
+        let line = self.file.action.map_or(0, |action| self.lexer.line(action));
+        if line == 0 || line == self.lexer.line(token) {
             return self.error(&text);
         }
         // Not "action in action".
@@ -298,9 +298,9 @@ impl<H> Parser<'_, H> {
                 Ok(Item::Node(Node::new(token.start, NodeKind::Text(Span::new(token.start, token.end)))))
             }
             TokenKind::LeftDelim => {
-                self.file.action_line = token.line;
+                self.file.action = Some(token);
                 let item = self.action()?;
-                self.file.action_line = 0;
+                self.file.action = None;
                 Ok(item)
             }
             _ => Err(self.unexpected(token, "input")),

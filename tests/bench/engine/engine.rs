@@ -3,7 +3,6 @@
 //! In: a chart's path. Out: figures of cold and warm renders. Each render gets values of its own, made outside the measured time,
 //! because templates may change them.
 
-use std::alloc::System;
 use std::error::Error;
 use std::fs;
 use std::hint::black_box;
@@ -13,14 +12,11 @@ use std::time::{Duration, Instant};
 
 use rhumb::chart::{Chart, Derived, File, Values, prepare};
 use rhumb::render::{Ambient, NoCluster, RenderOptions, Rendered, on_large_stack, render};
-use stats_alloc::{Region, StatsAlloc};
 
 use crate::figures::{Figures, Ours};
 
 /// At least so many renders, however long they take.
 const MIN_RENDERS: usize = 5;
-
-type Allocator = StatsAlloc<System>;
 
 /// An ambient without a clock, names and randomness.
 struct Still;
@@ -43,23 +39,33 @@ impl Ambient for Still {
     }
 }
 
-/// Measures renders of a chart with its default values.
-pub(crate) fn measure(path: &Path, time: Duration, allocator: &'static Allocator) -> Result<Ours, Box<dyn Error>> {
+/// Bytes and pieces, where nobody counts them.
+pub(crate) fn not_counted() -> impl FnOnce() -> (u64, u64) {
+    || (0, 0)
+}
+
+/// Measures renders of a chart with its default values. `count` is called before a render; what it gives is called afterwards and tells
+/// the bytes and pieces that were allocated in between.
+pub(crate) fn measure<C: FnOnce() -> (u64, u64)>(
+    path: &Path,
+    time: Duration,
+    count: impl Fn() -> C + Copy + Send + Sync,
+) -> Result<Ours, Box<dyn Error>> {
     let chart = load(path)?;
     let measured = on_large_stack(|| -> Result<Ours, String> {
         let anew = |chart: &Chart| Chart { derived: Derived::default(), ..chart.clone() };
-        let cold = repeat(&chart, time, allocator, anew)?;
+        let cold = repeat(&chart, time, count, anew)?;
         // Copies of a chart share what was parsed for the first of them.
-        let warm = repeat(&chart, time, allocator, Chart::clone)?;
+        let warm = repeat(&chart, time, count, Chart::clone)?;
         Ok(Ours { cold, warm })
     })?;
     Ok(measured?)
 }
 
-fn repeat(
+fn repeat<C: FnOnce() -> (u64, u64)>(
     chart: &Chart,
     time: Duration,
-    allocator: &'static Allocator,
+    count: impl Fn() -> C,
     copy: impl Fn(&Chart) -> Chart,
 ) -> Result<Figures, String> {
     let mut figures = Figures::default();
@@ -69,16 +75,14 @@ fn repeat(
         let prepared = prepare(&copy(chart), &Values::new(), true).map_err(|error| error.to_string())?;
         let options =
             RenderOptions { name: "rel".to_owned(), namespace: "demo".to_owned(), ..RenderOptions::default() };
-        let region = Region::new(allocator);
+        let counted = count();
         let start = Instant::now();
         let rendered = render(&prepared, &options, &NoCluster, &Still).map_err(|error| error.to_string())?;
         let took = start.elapsed();
-        let change = region.change();
+        // The first render of a warm series fills the cache; the last counts.
+        (figures.bytes, figures.pieces) = counted();
         figures.output = output(&rendered);
         black_box(rendered);
-        // The first render of a warm series fills the cache.
-        figures.bytes = change.bytes_allocated as u64;
-        figures.pieces = (change.allocations + change.reallocations) as u64;
         times.push(took);
         spent += took;
     }

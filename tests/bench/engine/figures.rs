@@ -1,6 +1,5 @@
-//! What is measured for a chart, and the table that it is printed in.
-//!
-//! Ratios are those of the best times, which other work on the machine disturbs least.
+//! What is measured for a chart, and how it is printed. Ratios are those of the best times, which other work on the machine disturbs
+//! least.
 
 use std::path::Path;
 use std::time::Duration;
@@ -32,37 +31,8 @@ pub(crate) fn chart_name(path: &Path) -> String {
     name.strip_suffix(".tgz").unwrap_or(&name).to_owned()
 }
 
-pub(crate) fn print_header() {
-    println!("time of a render in ms, best (median); bytes and pieces allocated by one");
-    println!(
-        "{:<30} {:>17} {:>17} {:>6} {:>17} | {:>9} {:>9} {:>6} {:>8} {:>8} | output",
-        "chart", "Go", "cold", "ratio", "warm", "Go KiB", "KiB", "ratio", "Go", "pieces"
-    );
-}
-
-pub(crate) fn print(chart: &Path, ours: &Ours, theirs: Option<&Figures>) {
-    let Ours { cold, warm } = ours;
-    let go = theirs.copied().unwrap_or_default();
-    let output = match theirs {
-        Some(theirs) if theirs.output != cold.output => format!("{} DIFFERS from Go's {}", cold.output, theirs.output),
-        _ => cold.output.to_string(),
-    };
-    println!(
-        "{:<30} {:>17} {:>17} {:>6} {:>17} | {:>9} {:>9} {:>6} {:>8} {:>8} | {output}",
-        chart_name(chart),
-        times(&go),
-        times(cold),
-        ratio(go.best.as_secs_f64(), cold.best.as_secs_f64()),
-        times(warm),
-        go.bytes / 1024,
-        cold.bytes / 1024,
-        ratio(go.bytes as f64, cold.bytes as f64),
-        go.pieces,
-        cold.pieces,
-    );
-}
-
-fn times(figures: &Figures) -> String {
+/// The best time and the median in milliseconds.
+pub(crate) fn times(figures: &Figures) -> String {
     let ms = |time: Duration| time.as_secs_f64() * 1000.0;
     format!("{:.3} ({:.3})", ms(figures.best), ms(figures.median))
 }
