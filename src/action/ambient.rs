@@ -1,19 +1,17 @@
 //! The real world behind `sprig::Ambient`: the system's clock, random numbers and names.
 //!
-//! **Invariant:** random bytes come from the cryptography provider, since charts make passwords of them.
+//! **Invariant:** random bytes come from the operating system, since charts make passwords of them.
 
 use std::net::ToSocketAddrs;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use rustls::crypto::{SecureRandom, aws_lc_rs};
 
 use crate::render::Ambient;
 
 /// Clock, randomness and name look-ups of the machine.
 #[derive(Debug)]
 pub struct SystemAmbient {
-    random: &'static dyn SecureRandom,
     time_zone: String,
 }
 
@@ -21,7 +19,7 @@ impl Default for SystemAmbient {
     fn default() -> Self {
         let zone = TimeZone::system();
         let time_zone = zone.iana_name().unwrap_or("UTC").to_owned();
-        Self { random: aws_lc_rs::default_provider().secure_random, time_zone }
+        Self { time_zone }
     }
 }
 
@@ -36,7 +34,8 @@ impl Ambient for SystemAmbient {
 
     fn fill_random(&self, buffer: &mut [u8]) {
         // A chart's password must never be made of bytes that are not random, so there is nothing to do but to try again.
-        while self.random.fill(buffer).is_err() {
+        // The provider of TLS would first gather entropy of its own, which takes longer than most renders.
+        while getrandom::fill(buffer).is_err() {
             std::thread::yield_now();
         }
     }

@@ -13,6 +13,7 @@ mod archive;
 mod coalesce;
 mod decode;
 mod dependency;
+mod derived;
 mod error;
 mod file;
 mod glob;
@@ -34,6 +35,7 @@ pub use archive::{MAX_CHART_SIZE, MAX_DEPTH, MAX_ENTRIES, MAX_NESTED_SIZE, MAX_S
 pub use coalesce::coalesce;
 pub use decode::decode_values;
 pub use dependency::process_dependencies;
+pub use derived::Derived;
 pub use error::Error;
 pub use file::File;
 pub use glob::Glob;

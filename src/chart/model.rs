@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{Error, File, Lock, Metadata};
+use super::{Derived, Error, File, Lock, Metadata};
 use crate::version::{Constraints, Version};
 
 /// A table of values.
@@ -61,6 +61,9 @@ pub struct Chart {
     /// What Helm logs while loading.
     #[serde(skip)]
     pub warnings: Vec<String>,
+    /// What others keep with the chart and all its copies.
+    #[serde(skip)]
+    pub derived: Derived,
 }
 
 impl Chart {

@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** names are unique; a later insertion replaces an earlier one but keeps its slot.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use crate::value::{CallResult, Map, MapType, Method, Signature, Value};
 
@@ -48,17 +48,22 @@ impl<H> Function<H> {
 /// The methods of a named map type: gives the one of a name, bound to the map.
 pub type MapMethods = fn(&Map, &str) -> Option<Method<'static>>;
 
+/// How many functions there is room for at first: about as many as Helm has.
+const FUNCTIONS: usize = 300;
+
 /// The functions of a template set, each in a numbered slot, and the methods of its named map types.
 pub struct FuncMap<H> {
     functions: Vec<Function<H>>,
-    slots: BTreeMap<&'static str, usize>,
-    map_methods: BTreeMap<&'static str, MapMethods>,
+    slots: HashMap<&'static str, usize>,
+    /// Few, so that a search is quick.
+    map_methods: Vec<(&'static str, MapMethods)>,
 }
 
 impl<H> Default for FuncMap<H> {
     /// Go's own functions, which later ones may replace.
     fn default() -> Self {
-        let mut map = Self { functions: Vec::new(), slots: BTreeMap::new(), map_methods: BTreeMap::new() };
+        let (functions, slots) = (Vec::with_capacity(FUNCTIONS), HashMap::with_capacity(FUNCTIONS));
+        let mut map = Self { functions, slots, map_methods: Vec::new() };
         map.extend(builtins::functions());
         map
     }
@@ -78,13 +83,17 @@ impl<H> FuncMap<H> {
 
     /// Gives methods to the maps of a named type. As in Go, a method hides a key of its name in `.Name` form.
     pub fn set_map_methods(&mut self, type_name: &'static str, methods: MapMethods) {
-        self.map_methods.insert(type_name, methods);
+        self.map_methods.retain(|(known, _)| *known != type_name);
+        self.map_methods.push((type_name, methods));
     }
 
     /// The method of a map, if its type is a named one that has it.
     pub(super) fn map_method(&self, map: &Map, name: &str) -> Option<Method<'static>> {
         match map.map_type() {
-            MapType::Named(type_name) => self.map_methods.get(type_name).and_then(|methods| methods(map, name)),
+            MapType::Named(type_name) => {
+                let (_, methods) = self.map_methods.iter().find(|(known, _)| *known == type_name)?;
+                methods(map, name)
+            }
             MapType::Any | MapType::Strings | MapType::Bytes => None,
         }
     }
@@ -101,6 +110,8 @@ impl<H> FuncMap<H> {
 
     /// All names in order.
     pub fn names(&self) -> impl Iterator<Item = &'static str> + '_ {
-        self.slots.keys().copied()
+        let mut names: Vec<&'static str> = self.functions.iter().map(|function| function.name).collect();
+        names.sort_unstable();
+        names.into_iter()
     }
 }

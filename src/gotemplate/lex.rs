@@ -82,13 +82,11 @@ pub(super) struct Token {
     pub(super) kind: TokenKind,
     pub(super) start: usize,
     pub(super) end: usize,
-    /// The line on which it starts, from 1.
-    pub(super) line: usize,
 }
 
 impl Token {
     /// A token before the first.
-    pub(super) const NONE: Self = Self { kind: TokenKind::Eof, start: 0, end: 0, line: 0 };
+    pub(super) const NONE: Self = Self { kind: TokenKind::Eof, start: usize::MAX, end: usize::MAX };
 }
 
 /// The scanner of one text.
@@ -96,8 +94,6 @@ pub(super) struct Lexer<'t> {
     text: &'t [u8],
     position: usize,
     start: usize,
-    /// A position and its line, from which lines are counted on.
-    counted: (usize, usize),
     parentheses: usize,
     inside_action: bool,
     break_is_keyword: bool,
@@ -112,7 +108,6 @@ impl<'t> Lexer<'t> {
             text,
             position: 0,
             start: 0,
-            counted: (0, 1),
             parentheses: 0,
             inside_action: false,
             break_is_keyword,
@@ -124,6 +119,11 @@ impl<'t> Lexer<'t> {
     /// The bytes of a token.
     pub(super) fn bytes(&self, token: Token) -> &'t [u8] {
         self.text.get(token.start..token.end).unwrap_or_default()
+    }
+
+    /// The line on which a token starts, from 1; 0 before the first token.
+    pub(super) fn line(&self, token: Token) -> usize {
+        self.text.get(..token.start).map_or(0, |before| 1 + count_newlines(before))
     }
 
     /// The token as errors name it.
@@ -174,27 +174,17 @@ impl<'t> Lexer<'t> {
     }
 
     fn emit(&mut self, kind: TokenKind) -> Token {
-        let line = self.line_at(self.start);
-        let token = Token { kind, start: self.start, end: self.position, line };
+        let token = Token { kind, start: self.start, end: self.position };
         self.start = self.position;
         token
     }
 
     fn fail(&mut self, message: impl Into<String>) -> Token {
         self.message = message.into();
-        let line = self.line_at(self.start);
-        let token = Token { kind: TokenKind::Error, start: self.start, end: self.start, line };
+        let token = Token { kind: TokenKind::Error, start: self.start, end: self.start };
         self.position = self.text.len();
         self.start = self.position;
         token
-    }
-
-    fn line_at(&mut self, position: usize) -> usize {
-        let (counted, line) = self.counted;
-        let between = self.text.get(counted..position).unwrap_or_default();
-        let line = line + count_newlines(between);
-        self.counted = (position.max(counted), line);
-        line
     }
 
     fn lex_text(&mut self) -> Token {
@@ -242,7 +232,7 @@ impl<'t> Lexer<'t> {
 
     fn lex_comment(&mut self) -> Option<Token> {
         self.position += 2;
-        let Some(offset) = self.rest().windows(2).position(|pair| pair == b"*/") else {
+        let Some(offset) = memchr::memmem::find(self.rest(), b"*/") else {
             return Some(self.fail("unclosed comment"));
         };
         self.position += offset + 2;
@@ -389,6 +379,7 @@ impl<'t> Lexer<'t> {
     }
 
     fn skip_alphanumeric(&mut self) {
+        self.position += self.rest().iter().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_').count();
         while self.peek().is_some_and(is_alphanumeric) {
             self.next();
         }
@@ -423,7 +414,7 @@ impl<'t> Lexer<'t> {
     }
 
     fn lex_raw_quote(&mut self) -> Token {
-        match self.rest().iter().position(|&byte| byte == b'`') {
+        match memchr::memchr(b'`', self.rest()) {
             Some(offset) => {
                 self.position += offset + 1;
                 self.emit(TokenKind::RawString)
@@ -490,7 +481,7 @@ impl<'t> Lexer<'t> {
 fn find_left_delim(text: &[u8]) -> Option<usize> {
     let mut from = 0;
     loop {
-        let brace = from + text.get(from..)?.iter().position(|&byte| byte == b'{')?;
+        let brace = from + memchr::memchr(b'{', text.get(from..)?)?;
         if text.get(brace + 1) == Some(&b'{') {
             return Some(brace);
         }
@@ -521,7 +512,7 @@ fn is_alphanumeric(rune: char) -> bool {
 
 /// The number of newlines in a text.
 pub(super) fn count_newlines(text: &[u8]) -> usize {
-    text.split(|&byte| byte == b'\n').count() - 1
+    memchr::memchr_iter(b'\n', text).count()
 }
 
 /// The character at a position and its width; U+FFFD for a byte that is not UTF-8.

@@ -5,6 +5,8 @@
 //!
 //! **Invariant:** what is refused here is refused by Go, with the same text.
 
+use std::borrow::Cow;
+
 use crate::value::quote;
 
 use super::lex::{TokenKind, rune_at};
@@ -202,9 +204,14 @@ fn parse_hexadecimal_float(text: &str) -> Option<f64> {
 }
 
 /// `strconv.Unquote` for literals in double quotes or backquotes; nothing where Go says `invalid syntax`.
-pub(super) fn unquote(literal: &[u8]) -> Option<Vec<u8>> {
+pub(super) fn unquote(literal: &[u8]) -> Option<Cow<'_, [u8]>> {
     match literal {
+        [b'`', text @ .., b'`'] if !text.contains(&b'\r') => Some(Cow::Borrowed(text)),
         [b'`', text @ .., b'`'] => Some(text.iter().copied().filter(|&byte| byte != b'\r').collect()),
+        // The lexer ends a literal at a quote or line break, so that nothing but escapes needs a closer look.
+        [b'"', text @ .., b'"'] if text.is_ascii() && !text.iter().any(|byte| matches!(byte, b'\\' | b'"' | b'\n')) => {
+            Some(Cow::Borrowed(text))
+        }
         [b'"', text @ .., b'"'] => {
             let mut out = Vec::with_capacity(text.len());
             let mut rest = text;
@@ -218,7 +225,7 @@ pub(super) fn unquote(literal: &[u8]) -> Option<Vec<u8>> {
                 }
                 rest = rest.get(width..)?;
             }
-            Some(out)
+            Some(Cow::Owned(out))
         }
         _ => None,
     }

@@ -22,7 +22,12 @@ pub struct ParsedFile {
 impl ParsedFile {
     /// Parses a text. Names of functions must be in the map; executions must use a map with the same slots.
     pub fn parse<H>(name: &str, text: impl AsRef<[u8]>, functions: &FuncMap<H>) -> Result<Self, Error> {
-        Ok(Self { trees: Arc::new(parse::parse(name, text.as_ref(), functions)?) })
+        Self::parse_shared(name, &Arc::from(text.as_ref()), functions)
+    }
+
+    /// Parses a text as [`ParsedFile::parse`] does, and refers to its bytes instead of copying them.
+    pub fn parse_shared<H>(name: &str, text: &Arc<[u8]>, functions: &FuncMap<H>) -> Result<Self, Error> {
+        Ok(Self { trees: Arc::new(parse::parse(name, text, functions)?) })
     }
 
     /// The names of the templates in it, in order.

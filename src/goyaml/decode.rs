@@ -5,6 +5,7 @@
 //!
 //! **Invariant:** work and nesting are bounded, whatever aliases a document holds.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 
 use base64::Engine;
@@ -26,16 +27,16 @@ const ALIAS_RATIO_LOW: usize = 400_000;
 const ALIAS_RATIO_HIGH: usize = 4_000_000;
 
 /// The value of a scalar before it becomes JSON.
-pub(super) enum Scalar {
+pub(super) enum Scalar<'a> {
     Null,
     Bool(bool),
     Int(i64),
     Uint(u64),
     Float(f64),
-    String(String),
+    String(Cow<'a, str>),
 }
 
-impl Scalar {
+impl Scalar<'_> {
     /// A letter for the type.
     fn kind(&self) -> u8 {
         match self {
@@ -49,21 +50,21 @@ impl Scalar {
     }
 
     /// The text as a key of JSON.
-    fn text(&self) -> String {
+    fn text(&self) -> Cow<'_, str> {
         match self {
-            Self::Null => String::new(),
-            Self::Bool(value) => value.to_string(),
-            Self::Int(value) => value.to_string(),
-            Self::Uint(value) => value.to_string(),
-            Self::Float(value) => short_float(*value),
-            Self::String(text) => text.clone(),
+            Self::Null => Cow::Borrowed(""),
+            Self::Bool(value) => Cow::Borrowed(if *value { "true" } else { "false" }),
+            Self::Int(value) => value.to_string().into(),
+            Self::Uint(value) => value.to_string().into(),
+            Self::Float(value) => short_float(*value).into(),
+            Self::String(text) => Cow::Borrowed(text),
         }
     }
 
     fn into_text(self) -> String {
         match self {
-            Self::String(text) => text,
-            other => other.text(),
+            Self::String(text) => text.into_owned(),
+            other => other.text().into_owned(),
         }
     }
 
@@ -73,18 +74,20 @@ impl Scalar {
             Self::Null => "<nil>".to_owned(),
             Self::Uint(value) => format!("{value:#x}"),
             Self::Float(value) => format_float(*value, b'g', None),
-            Self::String(text) => quote(text),
-            Self::Bool(_) | Self::Int(_) => self.text(),
+            Self::String(text) => quote(text.as_bytes()),
+            Self::Bool(_) | Self::Int(_) => self.text().into_owned(),
         }
     }
 }
 
 /// A mapping under construction.
 #[derive(Default)]
-struct Entries {
+struct Entries<'d> {
     map: Map<String, Value>,
     /// What JSON cannot have below each key, told apart by its type: a later value of the key takes it away.
     faults: BTreeMap<(String, u8), Vec<ReadError>>,
+    /// The only keys that are kept; all if none are named.
+    only: Option<&'d [&'d str]>,
     /// The keys with their types, kept in strict reading only.
     seen: HashSet<(u8, String)>,
 }
@@ -95,6 +98,10 @@ pub(super) struct Decoder<'d, 'a> {
     strict: bool,
     /// Whether floats stay floats where they are whole numbers.
     keeps_floats: bool,
+    /// The keys of the root that are kept, until the root is reached.
+    only: Option<&'d [&'d str]>,
+    /// Whether what is decoded is not kept, but only checked.
+    discards: bool,
     duplicates: Vec<String>,
     /// What JSON cannot have, in the order of keys; reported if there is nothing worse.
     faults: Vec<ReadError>,
@@ -111,6 +118,8 @@ impl<'d, 'a> Decoder<'d, 'a> {
             document,
             strict,
             keeps_floats: false,
+            only: None,
+            discards: false,
             duplicates: Vec::new(),
             faults: Vec::new(),
             aliases: HashSet::new(),
@@ -128,6 +137,12 @@ impl<'d, 'a> Decoder<'d, 'a> {
         self
     }
 
+    /// Keeps only these keys of a mapping at the root; what belongs to others is checked all the same.
+    pub(super) fn only(mut self, keys: &'d [&'d str]) -> Self {
+        self.only = Some(keys);
+        self
+    }
+
     /// The JSON of the document.
     pub(super) fn decode(mut self) -> Result<Value, ReadError> {
         let root = self.document.root;
@@ -142,6 +157,7 @@ impl<'d, 'a> Decoder<'d, 'a> {
 
     fn node(&mut self, id: NodeId) -> Result<Value, ReadError> {
         self.count()?;
+        let only = self.only.take();
         match self.document.nodes.get(id).map(|node| &node.kind) {
             Some(NodeKind::Scalar { .. }) => {
                 let scalar = self.scalar(id)?;
@@ -153,7 +169,7 @@ impl<'d, 'a> Decoder<'d, 'a> {
             }
             Some(NodeKind::Sequence(_)) => self.nested(|decoder| decoder.sequence(id)),
             Some(NodeKind::Mapping(_)) => {
-                let mut entries = Entries::default();
+                let mut entries = Entries { only, ..Entries::default() };
                 self.nested(|decoder| decoder.mapping(id, &mut entries))?;
                 self.faults.extend(entries.faults.into_values().flatten());
                 Ok(Value::Object(entries.map))
@@ -218,14 +234,17 @@ impl<'d, 'a> Decoder<'d, 'a> {
 
     fn sequence(&mut self, id: NodeId) -> Result<Value, ReadError> {
         let children = self.children(id);
-        let mut items = Vec::with_capacity(children.len());
+        let mut items = Vec::with_capacity(if self.discards { 0 } else { children.len() });
         for child in children {
-            items.push(self.node(child)?);
+            let item = self.node(child)?;
+            if !self.discards {
+                items.push(item);
+            }
         }
         Ok(Value::Array(items))
     }
 
-    fn mapping(&mut self, id: NodeId, entries: &mut Entries) -> Result<(), ReadError> {
+    fn mapping(&mut self, id: NodeId, entries: &mut Entries<'d>) -> Result<(), ReadError> {
         let children = self.children(id);
         for pair in children.chunks_exact(2) {
             let &[key, value] = pair else { continue };
@@ -237,24 +256,30 @@ impl<'d, 'a> Decoder<'d, 'a> {
             let key = self.key(key)?;
             self.refuse_key(&key, value);
             let line = self.document.nodes.get(value).map_or(0, |node| node.line);
-            let value = self.node(value)?;
-            if self.strict && !entries.seen.insert((key.kind(), key.text())) {
+            let keeps = !self.discards && entries.only.is_none_or(|only| only.contains(&&*key.text()));
+            let outer = std::mem::replace(&mut self.discards, !keeps);
+            let value = self.node(value);
+            self.discards = outer;
+            let value = value?;
+            if self.strict && !entries.seen.insert((key.kind(), key.text().into_owned())) {
                 self.duplicates.push(format!("line {}: key {} already set in map", line + 1, key.shown()));
                 continue;
             }
             let faults = self.faults.split_off(faults_before);
             if !faults.is_empty() {
-                entries.faults.insert((key.text(), key.kind()), faults);
+                entries.faults.insert((key.text().into_owned(), key.kind()), faults);
             } else if !entries.faults.is_empty() {
-                entries.faults.remove(&(key.text(), key.kind()));
+                entries.faults.remove(&(key.text().into_owned(), key.kind()));
             }
-            entries.map.insert(key.into_text(), value);
+            if keeps {
+                entries.map.insert(key.into_text(), value);
+            }
         }
         Ok(())
     }
 
     /// Adds the entries of the mapping, or of the mappings from the last to the first, that a merge key names.
-    fn merge(&mut self, id: NodeId, entries: &mut Entries) -> Result<(), ReadError> {
+    fn merge(&mut self, id: NodeId, entries: &mut Entries<'d>) -> Result<(), ReadError> {
         match self.document.nodes.get(id).map(|node| &node.kind) {
             Some(NodeKind::Sequence(_)) => {
                 for child in self.children(id).into_iter().rev() {
@@ -266,7 +291,7 @@ impl<'d, 'a> Decoder<'d, 'a> {
         }
     }
 
-    fn merge_mapping(&mut self, id: NodeId, entries: &mut Entries) -> Result<(), ReadError> {
+    fn merge_mapping(&mut self, id: NodeId, entries: &mut Entries<'d>) -> Result<(), ReadError> {
         match self.document.nodes.get(id).map(|node| &node.kind) {
             Some(NodeKind::Mapping(_)) => {
                 self.count()?;
@@ -285,7 +310,7 @@ impl<'d, 'a> Decoder<'d, 'a> {
     }
 
     /// A key, which must be a scalar.
-    fn key(&mut self, id: NodeId) -> Result<Scalar, ReadError> {
+    fn key(&mut self, id: NodeId) -> Result<Scalar<'a>, ReadError> {
         self.count()?;
         match self.document.nodes.get(id).map(|node| &node.kind) {
             Some(NodeKind::Alias { target, .. }) => {
@@ -305,7 +330,7 @@ impl<'d, 'a> Decoder<'d, 'a> {
     }
 
     /// Notes a key that JSON cannot have.
-    fn refuse_key(&mut self, key: &Scalar, value: NodeId) {
+    fn refuse_key(&mut self, key: &Scalar<'_>, value: NodeId) {
         let type_name = match key {
             Scalar::Uint(_) => "uint64",
             Scalar::Null => "%!s(<nil>)",
@@ -315,7 +340,7 @@ impl<'d, 'a> Decoder<'d, 'a> {
         self.faults.push(ReadError::Key { type_name, key: key.shown(), value });
     }
 
-    fn scalar(&mut self, id: NodeId) -> Result<Scalar, ReadError> {
+    fn scalar(&mut self, id: NodeId) -> Result<Scalar<'a>, ReadError> {
         let keep = self.document.has_aliases;
         let Some(NodeKind::Scalar { text, tag, implicit }) = self.document.nodes.get_mut(id).map(|node| &mut node.kind)
         else {
@@ -324,7 +349,7 @@ impl<'d, 'a> Decoder<'d, 'a> {
         if tag.as_deref().and_then(|tag| tag.strip_prefix(CORE_PREFIX)) == Some("binary") {
             let invalid = || ReadError::Meaning("!!binary value contains invalid base64 data".to_owned());
             let bytes = binary(text).ok_or_else(invalid)?;
-            return Ok(Scalar::String(json::valid_utf8(&bytes).into_owned()));
+            return Ok(Scalar::String(Cow::Owned(json::valid_utf8(&bytes).into_owned())));
         }
         Ok(match resolve_scalar(text, tag.as_deref(), *implicit)? {
             Resolved::Null => Scalar::Null,
@@ -334,12 +359,12 @@ impl<'d, 'a> Decoder<'d, 'a> {
             Resolved::Float(value) => Scalar::Float(value),
             Resolved::Timestamp | Resolved::String => {
                 let text = if keep { text.clone() } else { std::mem::take(text) };
-                Scalar::String(text.into_owned())
+                Scalar::String(text)
             }
         })
     }
 
-    fn json(&mut self, scalar: Scalar) -> Value {
+    fn json(&mut self, scalar: Scalar<'a>) -> Value {
         match scalar {
             Scalar::Null => Value::Null,
             Scalar::Bool(value) => Value::Bool(value),
@@ -353,7 +378,8 @@ impl<'d, 'a> Decoder<'d, 'a> {
                     Value::Null
                 }
             },
-            Scalar::String(text) => Value::String(text),
+            Scalar::String(_) if self.discards => Value::Null,
+            Scalar::String(text) => Value::String(text.into_owned()),
         }
     }
 }

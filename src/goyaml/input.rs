@@ -15,6 +15,9 @@ const BLOCK: usize = 512;
 /// The fault of a character that is cut off by the end.
 const INCOMPLETE: &str = "incomplete UTF-8 octet sequence";
 
+/// How many bytes are looked at together when forbidden characters are searched.
+const PLAIN_BLOCK: usize = 64;
+
 /// Checked text of a stream, up to the block with the first fault.
 pub(super) struct Input<'a> {
     /// The text without its byte order mark.
@@ -84,20 +87,34 @@ fn block_start(text: &str, at: usize) -> usize {
 fn find_forbidden(text: &str) -> Option<usize> {
     let bytes = text.as_bytes();
     let mut at = 0;
-    while let Some(&byte) = bytes.get(at) {
-        let forbidden = match byte {
-            b'\t' | b'\n' | b'\r' => false,
-            0..=0x1F | 0x7F => true,
-            0xC2 => bytes.get(at + 1).is_some_and(|next| *next < 0xA0 && *next != 0x85),
-            0xEF => matches!(bytes.get(at + 1..at + 3), Some([0xBF, 0xBE | 0xBF])),
-            _ => false,
-        };
-        if forbidden {
-            return Some(at);
+    while at < bytes.len() {
+        if bytes.get(at..at + PLAIN_BLOCK).is_some_and(is_plain) {
+            at += PLAIN_BLOCK;
+            continue;
         }
-        at += 1;
+        let end = bytes.len().min(at + PLAIN_BLOCK);
+        if let Some(found) = (at..end).find(|at| is_forbidden(bytes, *at)) {
+            return Some(found);
+        }
+        at = end;
     }
     None
+}
+
+/// Whether there is nothing but printable ASCII and line feeds.
+fn is_plain(block: &[u8]) -> bool {
+    // Without an early end, so that the compiler can look at many bytes at once.
+    !block.iter().fold(false, |odd, byte| odd | !matches!(byte, b' '..=b'~' | b'\n'))
+}
+
+fn is_forbidden(bytes: &[u8], at: usize) -> bool {
+    match bytes.get(at) {
+        Some(b'\t' | b'\n' | b'\r') | None => false,
+        Some(0..=0x1F | 0x7F) => true,
+        Some(0xC2) => bytes.get(at + 1).is_some_and(|next| *next < 0xA0 && *next != 0x85),
+        Some(0xEF) => matches!(bytes.get(at + 1..at + 3), Some([0xBF, 0xBE | 0xBF])),
+        Some(_) => false,
+    }
 }
 
 /// go-yaml's words for bytes that do not begin with a character.

@@ -19,9 +19,9 @@ use crate::gotemplate::{Execution, FuncMap, Limits, ParsedFile, TemplateSet};
 use crate::goyaml;
 use crate::value::Value;
 
-/// Parsed templates, kept from one render to the next. Keep one with each chart; clones share it.
-#[derive(Clone, Debug, Default)]
-pub struct TemplateCache(Arc<Mutex<HashMap<String, Cached>>>);
+/// Parsed templates by path, kept with a chart from one render to the next.
+#[derive(Debug, Default)]
+pub(super) struct TemplateCache(Mutex<HashMap<String, Cached>>);
 
 /// A parsed template with the bytes it comes from, which keeps their address from being used again.
 #[derive(Clone, Debug)]
@@ -50,7 +50,7 @@ pub(super) fn execute(
 ) -> Result<BTreeMap<String, String>, Error> {
     let functions = function_map();
     let mut order: Vec<(&String, &Renderable)> = renderables.iter().collect();
-    order.sort_by_key(|(path, _)| Reverse((path.matches('/').count(), path.as_str())));
+    order.sort_by_cached_key(|(path, _)| Reverse((path.matches('/').count(), path.as_str())));
 
     let set = parse_all(&order, &functions, cache)?;
     let limits = Limits { stack_bytes: TEMPLATE_STACK_BYTES, ..Limits::default() };
@@ -64,7 +64,7 @@ pub(super) fn execute(
         let output = execution
             .run(&set, path, &renderable.dot_for(path))
             .map_err(|error| Error::Template(trace::exec_error(path, &error)))?;
-        let output = without_no_value(output);
+        let output = without_no_value(&output).unwrap_or(output);
         let text = String::from_utf8(output).unwrap_or_else(|error| {
             if let Err(fault) = goyaml::from_str(error.as_bytes()) {
                 faults.insert(path.clone(), fault.to_string());
@@ -105,7 +105,7 @@ fn parse_all(
             set.add(&file);
             continue;
         }
-        let file = ParsedFile::parse(path, &renderable.text, functions)
+        let file = ParsedFile::parse_shared(path, &renderable.text, functions)
             .map_err(|error| Error::Template(trace::parse_error(path, &error)))?;
         set.add(&file);
         cache.insert(path, &renderable.text, file);

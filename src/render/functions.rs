@@ -35,6 +35,21 @@ impl<'r> Host<'r> {
     pub(super) fn new(lookup: &'r dyn Lookup, ambient: &'r dyn Ambient, enable_dns: bool) -> Self {
         Self { lookup, ambient, enable_dns, included: RefCell::default(), parsed: RefCell::default() }
     }
+
+    /// Counts an inclusion; false if the template is included within itself too often.
+    fn enter(&self, name: &Text) -> bool {
+        let mut included = self.included.borrow_mut();
+        let depth = included.entry(name.clone()).or_default();
+        let may_enter = *depth <= MAX_INCLUDES;
+        *depth += usize::from(may_enter);
+        may_enter
+    }
+
+    fn leave(&self, name: &Text) {
+        if let Some(depth) = self.included.borrow_mut().get_mut(name) {
+            *depth = depth.saturating_sub(1);
+        }
+    }
 }
 
 impl Ambient for Host<'_> {
@@ -128,29 +143,34 @@ fn text_at(args: &[Value], position: usize) -> Text {
 
 fn include(call: &mut Call<'_, Host<'_>>, args: &[Value]) -> CallResult {
     let name = text_at(args, 0);
-    let depth = call.host().included.borrow().get(&name).copied().unwrap_or(0);
-    if depth > MAX_INCLUDES {
+    if !call.host().enter(&name) {
         let message = "rendering template has a nested reference name";
         return Err(CallError::new(format!("{message}: {name}: unable to execute template")));
     }
-    call.host().included.borrow_mut().insert(name.clone(), depth + 1);
     let output = call.execute(&name.to_str(), args.get(1).unwrap_or(&Value::Nil));
-    call.host().included.borrow_mut().insert(name, depth);
-    output.map(Value::string).map_err(CallError::nested)
+    call.host().leave(&name);
+    output.map(Value::String).map_err(CallError::nested)
 }
 
 fn tpl(call: &mut Call<'_, Host<'_>>, args: &[Value]) -> CallResult {
     let text = text_at(args, 0);
-    if !text.as_bytes().windows(2).any(|pair| pair == b"{{") {
+    if memchr::memmem::find(text.as_bytes(), b"{{").is_none() {
         // Without an action the text is its own result.
-        return Ok(Value::string(without_no_value(text.as_bytes().to_vec())));
+        return Ok(text_without_no_value(text));
     }
     let file = parse_once(call, &text).map_err(|error| tpl_error("cannot parse template", &text, error))?;
     let mut set = call.set().clone();
     set.redefine(&file, ROOT_NAME);
     let output = call.execute_set(&set, ROOT_NAME, args.get(1).unwrap_or(&Value::Nil));
     let output = output.map_err(|error| tpl_error("error during tpl function execution for", &text, error))?;
-    Ok(Value::string(without_no_value(output)))
+    Ok(text_without_no_value(output))
+}
+
+fn text_without_no_value(text: Text) -> Value {
+    match without_no_value(text.as_bytes()) {
+        Some(kept) => Value::string(kept),
+        None => Value::String(text),
+    }
 }
 
 fn parse_once(call: &Call<'_, Host<'_>>, text: &Text) -> Result<ParsedFile, Error> {
@@ -189,27 +209,20 @@ fn get_host_by_name(call: &mut Call<'_, Host<'_>>, args: &[Value]) -> CallResult
     Ok(Value::string(call.host().resolve_host(&text_at(args, 0).to_str()).unwrap_or_default()))
 }
 
-/// Takes every `<no value>` out of an output, as Helm does with each file and each `tpl` text.
-pub(super) fn without_no_value(output: Vec<u8>) -> Vec<u8> {
+/// An output without every `<no value>`, as Helm has each file and each `tpl` text; nothing if there is none in it.
+pub(super) fn without_no_value(output: &[u8]) -> Option<Vec<u8>> {
     const NO_VALUE: &[u8] = b"<no value>";
     let mut kept = Vec::new();
     let mut start = 0;
-    let mut position = 0;
-    while let Some(found) = output.get(position..).and_then(|rest| rest.iter().position(|byte| *byte == b'<')) {
-        position += found;
-        if output.get(position..).is_some_and(|rest| rest.starts_with(NO_VALUE)) {
-            kept.extend_from_slice(output.get(start..position).unwrap_or_default());
-            position += NO_VALUE.len();
-            start = position;
-        } else {
-            position += 1;
-        }
+    for found in memchr::memmem::find_iter(output, NO_VALUE) {
+        kept.extend_from_slice(output.get(start..found).unwrap_or_default());
+        start = found + NO_VALUE.len();
     }
     if start == 0 {
-        return output;
+        return None;
     }
     kept.extend_from_slice(output.get(start..).unwrap_or_default());
-    kept
+    Some(kept)
 }
 
 #[cfg(test)]
@@ -225,7 +238,8 @@ mod tests {
             ("a < b", "a < b"),
             ("<no value>", ""),
         ] {
-            assert_eq!(without_no_value(output.into()), expected.as_bytes(), "{output}");
+            let found = without_no_value(output.as_bytes()).unwrap_or_else(|| output.into());
+            assert_eq!(found, expected.as_bytes(), "{output}");
         }
     }
 }

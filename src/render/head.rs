@@ -27,7 +27,8 @@ pub struct Head {
 impl Head {
     /// Reads the head of a document; the error is Helm's text after `YAML parse error on FILE: `.
     pub fn parse(document: &str) -> Result<Self, String> {
-        let value = goyaml::from_str(document).map_err(|error| error.to_string())?;
+        let value = goyaml::fields_from_str(document, &["apiVersion", "kind", "metadata"])
+            .map_err(|error| error.to_string())?;
         let mut head = Self::default();
         let Some(fields) = table(&value, "value of type util.SimpleHead")? else { return Ok(head) };
         // Go looks at fields in the order of the document, which sigs.k8s.io/yaml has sorted.

@@ -32,7 +32,6 @@ mod values;
 
 pub use crate::sprig::Ambient;
 pub use capabilities::{Capabilities, HelmVersion, KubeVersion};
-pub use engine::TemplateCache;
 pub use error::Error;
 pub use head::Head;
 pub use kinds::KindOrder;
@@ -41,7 +40,9 @@ pub use manifest::{Document, Sorted, join_documents, sort_files, split_documents
 pub use parse::{document_object, manifest_objects};
 pub use stack::{STACK_BYTES, on_large_stack};
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::chart::Prepared;
 use crate::release::Hook;
@@ -66,8 +67,6 @@ pub struct RenderOptions {
     pub enable_dns: bool,
     /// Whether the notes of subcharts are joined to the chart's own.
     pub subchart_notes: bool,
-    /// Parsed templates of earlier renders of the chart.
-    pub cache: TemplateCache,
 }
 
 impl Default for RenderOptions {
@@ -80,7 +79,6 @@ impl Default for RenderOptions {
             capabilities: Capabilities::default(),
             enable_dns: false,
             subchart_notes: false,
-            cache: TemplateCache::default(),
         }
     }
 }
@@ -91,7 +89,14 @@ pub struct CrdFile {
     /// The full path, such as `app/charts/db/crds/x.yaml`.
     pub path: String,
     /// The content.
-    pub text: String,
+    pub data: Arc<[u8]>,
+}
+
+impl CrdFile {
+    /// The content as text; bytes that are not UTF-8 become U+FFFD.
+    pub fn text(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(&self.data)
+    }
 }
 
 /// What a chart comes to.
@@ -126,10 +131,7 @@ pub fn render(
     let mut files = render_files(prepared, options, lookup, ambient)?;
     let notes = take_notes(&mut files, chart.name(), options.subchart_notes);
     let Sorted { hooks, documents } = sort_files(&files, KindOrder::Install)?;
-    let crds = chart.crds().into_iter().map(|(path, file)| {
-        let text = String::from_utf8_lossy(&file.data).into_owned();
-        CrdFile { path, text }
-    });
+    let crds = chart.crds().into_iter().map(|(path, file)| CrdFile { path, data: Arc::clone(&file.data) });
     Ok(Rendered { documents, hooks, crds: crds.collect(), notes })
 }
 
@@ -152,7 +154,10 @@ pub fn render_files(
     ambient: &dyn Ambient,
 ) -> Result<BTreeMap<String, String>, Error> {
     let host = functions::Host::new(lookup, ambient, options.enable_dns);
-    engine::execute(&context::renderables(prepared, options), &host, &options.cache)
+    let anew = engine::TemplateCache::default();
+    // Templates that were parsed for a copy of the chart are found with it.
+    let cache = prepared.chart.derived.get_or_default().unwrap_or(&anew);
+    engine::execute(&context::renderables(prepared, options), &host, cache)
 }
 
 /// Takes the notes out of the rendered files: everything whose path ends in `NOTES.txt`, but only the chart's own is kept.

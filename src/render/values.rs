@@ -15,6 +15,10 @@ pub(super) const VALUES: MapType = MapType::Named(TYPE_NAME);
 
 /// The method of this name, bound to the map.
 pub(super) fn method(map: &Map, name: &str) -> Option<Method<'static>> {
+    if !matches!(name, "AsMap" | "YAML" | "Table" | "PathValue") {
+        // Nearly all names are keys, and need no hold on the map.
+        return None;
+    }
     let map = map.clone();
     Some(match name {
         "AsMap" => plain(move || Ok(Value::Map(map.retyped(MapType::Any)))),

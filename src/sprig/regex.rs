@@ -2,12 +2,12 @@
 //!
 //! Counterpart: `regex.go` of sprig 3.3.0 over Go's `regexp`; the syntax is translated in `re2`.
 //!
-//! **Invariant:** a pattern is compiled at most once while it is among the last [`CACHED`] that were used on a thread.
+//! **Invariant:** what compiled patterns may take in memory is bounded, whatever charts ask for.
 
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::rc::Rc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use regex::bytes::{Captures, Match, Regex, RegexBuilder};
 
@@ -17,19 +17,32 @@ use super::unicode::{is_digit, is_letter};
 use crate::gotemplate::Function;
 use crate::value::{CallError, CallResult, ElementType, List, Signature, Type, Value, json, quote};
 
-/// Compiled patterns that a thread keeps.
-const CACHED: usize = 128;
-
 /// Bytes that a compiled pattern may take.
 const MAX_COMPILED: usize = 16 << 20;
+
+/// Bytes that a compiled pattern may take which is kept for all threads; those of real charts take far less.
+const MAX_SHARED: usize = 64 << 10;
+
+/// Bytes that a search with a pattern may take for its states.
+const MAX_SEARCH: usize = 512 << 10;
+
+/// Compiled patterns that are kept for all threads, since each render has a thread of its own.
+const SHARED: usize = 128;
+
+/// Compiled patterns that a thread keeps: those that are too large to be shared.
+const CACHED: usize = 16;
 
 struct Pattern {
     regex: Regex,
     names: Vec<String>,
 }
 
+type Patterns = BTreeMap<String, Arc<Pattern>>;
+
+static PATTERNS: Mutex<Patterns> = Mutex::new(BTreeMap::new());
+
 thread_local! {
-    static PATTERNS: RefCell<BTreeMap<String, Rc<Pattern>>> = const { RefCell::new(BTreeMap::new()) };
+    static LARGE: RefCell<Patterns> = const { RefCell::new(BTreeMap::new()) };
 }
 
 const SUBJECT_COUNT: &[Type] = &[Type::String, Type::String, Type::Int];
@@ -62,9 +75,9 @@ pub(super) fn functions<H>() -> Vec<Function<H>> {
 }
 
 /// Compiles the pattern in the first argument. Where sprig uses `MustCompile`, the error names the pattern once more.
-fn compile(args: &[Value], panics: bool) -> Result<Rc<Pattern>, CallError> {
+fn compile(args: &[Value], panics: bool) -> Result<Arc<Pattern>, CallError> {
     let source = text(args, 0);
-    if let Some(pattern) = PATTERNS.with_borrow(|patterns| patterns.get(source.as_ref()).cloned()) {
+    if let Some(pattern) = find_compiled(&source) {
         return Ok(pattern);
     }
     let is_text = std::str::from_utf8(bytes(args, 0)).is_ok();
@@ -76,7 +89,7 @@ fn compile(args: &[Value], panics: bool) -> Result<Rc<Pattern>, CallError> {
         let rest = json::valid_utf8(whole.get(valid..).unwrap_or_default());
         Err(format!("error parsing regexp: invalid UTF-8: `{rest}`"))
     };
-    let pattern = compiled.map(Rc::new).map_err(|message| {
+    compiled.map_err(|message| {
         if !panics {
             return CallError::new(message);
         }
@@ -86,14 +99,7 @@ fn compile(args: &[Value], panics: bool) -> Result<Rc<Pattern>, CallError> {
         let is_plain = !source.contains(|letter: char| letter == '`' || (letter.is_control() && letter != '\t'));
         let quoted = if is_plain { format!("`{source}`") } else { quote(source.as_bytes()) };
         CallError::new(format!("regexp: Compile({quoted}): {message}"))
-    })?;
-    PATTERNS.with_borrow_mut(|patterns| {
-        if patterns.len() >= CACHED {
-            patterns.clear();
-        }
-        patterns.insert(source.into_owned(), Rc::clone(&pattern));
-    });
-    Ok(pattern)
+    })
 }
 
 /// Why Go's `regexp` refuses a pattern; nothing if it takes it.
@@ -101,11 +107,30 @@ pub fn regex_fault(pattern: &str) -> Option<String> {
     compile_new(pattern).err()
 }
 
-fn compile_new(source: &str) -> Result<Pattern, String> {
+fn find_compiled(source: &str) -> Option<Arc<Pattern>> {
+    let shared = PATTERNS.lock().unwrap_or_else(PoisonError::into_inner).get(source).cloned();
+    shared.or_else(|| LARGE.with_borrow(|patterns| patterns.get(source).cloned()))
+}
+
+fn compile_new(source: &str) -> Result<Arc<Pattern>, String> {
     let translated = re2::translate(source)?;
-    let regex = RegexBuilder::new(&translated.pattern).size_limit(MAX_COMPILED).nest_limit(4_000).build();
-    match regex {
-        Ok(regex) => Ok(Pattern { regex, names: translated.names }),
+    let build = |size| {
+        let mut builder = RegexBuilder::new(&translated.pattern);
+        builder.size_limit(size).dfa_size_limit(MAX_SEARCH).nest_limit(4_000).build()
+    };
+    let keep = |patterns: &mut Patterns, most: usize, regex: Regex| {
+        if patterns.len() >= most {
+            patterns.clear();
+        }
+        let pattern = Arc::new(Pattern { regex, names: translated.names.clone() });
+        patterns.insert(source.to_owned(), Arc::clone(&pattern));
+        pattern
+    };
+    if let Ok(regex) = build(MAX_SHARED) {
+        return Ok(keep(&mut PATTERNS.lock().unwrap_or_else(PoisonError::into_inner), SHARED, regex));
+    }
+    match build(MAX_COMPILED) {
+        Ok(regex) => Ok(LARGE.with_borrow_mut(|patterns| keep(patterns, CACHED, regex))),
         Err(_) => Err(format!("error parsing regexp: expression too large: `{source}`")),
     }
 }

@@ -45,7 +45,8 @@ pub(super) fn print(
 fn text_of(arguments: &Arguments, rendered: &Rendered) -> String {
     let mut manifest = String::new();
     if arguments.is_on("include-crds") {
-        manifest = join_documents(rendered.crds.iter().map(|crd| (crd.path.as_str(), crd.text.as_str())));
+        let crds: Vec<_> = rendered.crds.iter().map(|crd| (crd.path.as_str(), crd.text())).collect();
+        manifest = join_documents(crds.iter().map(|(path, text)| (*path, text.as_ref())));
     }
     manifest.push_str(&rendered.manifest());
     let mut text = format!("{}\n", manifest.trim());
@@ -72,7 +73,7 @@ pub(super) fn write_files(
     let mut written = BTreeSet::new();
     if arguments.is_on("include-crds") {
         for crd in &rendered.crds {
-            write_file(root, &crd.path, &crd.text, !written.insert(crd.path.as_str()), output)?;
+            write_file(root, &crd.path, &crd.text(), !written.insert(crd.path.as_str()), output)?;
         }
     }
     for document in &rendered.documents {

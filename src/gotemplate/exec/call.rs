@@ -16,23 +16,26 @@ impl<'x, H> Executor<'x, H> {
     pub(super) fn call_function(
         &mut self,
         dot: &Operand,
-        slot: usize,
-        name: &str,
+        slot: u32,
         at: At<'x>,
         operands: &'x [Node],
         last: Final,
     ) -> Result<Operand, Error> {
         let functions = self.functions;
-        let Some(function) = functions.get(slot) else {
-            return Err(self.error(format!("{} is not a defined function", crate::value::quote(name))));
+        let Some(function) = functions.get(slot as usize) else {
+            return Err(self.error("not a defined function"));
         };
+        let name = function.name;
         match &function.body {
             Body::Pure(body) => {
-                let arguments = self.eval_arguments(dot, &function.signature, name, operands, last)?;
-                self.finish_call(name, at, body(&arguments))
+                let height = self.eval_arguments(dot, &function.signature, name, operands, last)?;
+                let result = body(self.arguments(height));
+                self.stacks.arguments.truncate(height);
+                self.finish_call(name, at, result)
             }
             Body::Hosted(body) => {
-                let arguments = self.eval_arguments(dot, &function.signature, name, operands, last)?;
+                let height = self.eval_arguments(dot, &function.signature, name, operands, last)?;
+                let arguments: Vec<Value> = self.stacks.arguments.drain(height..).collect();
                 let result = body(&mut self.call(), &arguments);
                 self.finish_call(name, at, result)
             }
@@ -49,6 +52,7 @@ impl<'x, H> Executor<'x, H> {
             host: self.host,
             missing_key: self.missing_key,
             budget: &mut *self.budget,
+            stacks: &mut *self.stacks,
             set: self.set,
             template: &self.tree.name,
         }
@@ -106,7 +110,13 @@ impl<'x, H> Executor<'x, H> {
         Ok(())
     }
 
-    /// Evaluates and checks the arguments of a call. The operands begin with the function itself.
+    /// The arguments that were put on the stack since it had this height.
+    pub(super) fn arguments(&self, height: usize) -> &[Value] {
+        self.stacks.arguments.get(height..).unwrap_or_default()
+    }
+
+    /// Evaluates and checks the arguments of a call, and puts them on the stack, whose height before it gives. The operands begin with
+    /// the function itself.
     pub(super) fn eval_arguments(
         &mut self,
         dot: &Operand,
@@ -114,20 +124,19 @@ impl<'x, H> Executor<'x, H> {
         name: &str,
         operands: &'x [Node],
         last: Final,
-    ) -> Result<Vec<Value>, Error> {
+    ) -> Result<usize, Error> {
         self.check_count(signature, name, operands, &last)?;
+        let height = self.stacks.arguments.len();
         let operands = operands.get(1..).unwrap_or_default();
-        let mut arguments = Vec::with_capacity(operands.len() + 1);
-        for operand in operands {
-            let parameter = parameter(signature, arguments.len());
-            let argument = self.eval_typed(dot, parameter, operand)?;
-            arguments.push(argument);
+        for (position, operand) in operands.iter().enumerate() {
+            let argument = self.eval_typed(dot, parameter(signature, position), operand)?;
+            self.stacks.arguments.push(argument);
         }
         if let Some(last) = last {
-            let parameter = parameter(signature, arguments.len());
-            arguments.push(self.check_type(last, parameter)?);
+            let last = self.check_type(last, parameter(signature, operands.len()))?;
+            self.stacks.arguments.push(last);
         }
-        Ok(arguments)
+        Ok(height)
     }
 
     /// Evaluates an argument for a parameter that takes anything, and keeps whether it was in an interface.
@@ -143,18 +152,18 @@ impl<'x, H> Executor<'x, H> {
             NodeKind::Dot => Ok(dot.clone()),
             NodeKind::Nil => Err(self.error("cannot assign nil to interface {}")),
             NodeKind::Field(fields) => self.eval_fields(dot, dot.clone(), node, fields, &[], None),
-            NodeKind::Variable { .. } => self.eval_variable(dot, node, &[], None),
+            NodeKind::Variable(variable) => self.eval_variable(dot, node, variable, &[], None),
             NodeKind::Pipe(pipe) => self.eval_pipe(dot, pipe),
-            NodeKind::Identifier { name, function } => {
-                let result = self.call_function(dot, *function, name, At::Node(node), &[], None)?;
+            NodeKind::Identifier { function, .. } => {
+                let result = self.call_function(dot, *function, At::Node(node), &[], None)?;
                 // Only a function that gives an interface gives nothing.
                 let boxed = matches!(result.value, Value::Nil);
                 Ok(Operand { boxed, ..result })
             }
-            NodeKind::Chain { node: inner, fields } => self.eval_chain(dot, node, inner, fields, &[], None),
+            NodeKind::Chain(chain) => self.eval_chain(dot, node, chain, &[], None),
             NodeKind::Bool(value) => Ok(Operand::new(Value::Bool(*value))),
-            NodeKind::Number { number, .. } => self.ideal_constant(node, number),
-            NodeKind::String { text, .. } => Ok(Operand::new(Value::string(&**text))),
+            NodeKind::Number(number) => self.ideal_constant(node, &number.number),
+            NodeKind::String { end, unquoted } => Ok(Operand::new(self.string(node, *end, unquoted.as_deref()))),
             _ => {
                 let text = At::Node(node).print(&self.tree.source);
                 Err(self.error(format!("can't handle assignment of {text} to empty interface argument")))
@@ -169,7 +178,7 @@ impl<'x, H> Executor<'x, H> {
                 Some(zero) => Ok(zero),
                 None => Err(self.error(format!("cannot assign nil to {}", parameter.name()))),
             },
-            NodeKind::Bool(_) | NodeKind::Number { .. } | NodeKind::String { .. } if parameter != Type::Any => {
+            NodeKind::Bool(_) | NodeKind::Number(_) | NodeKind::String { .. } if parameter != Type::Any => {
                 self.constant(parameter, node)
             }
             _ => {
@@ -184,22 +193,24 @@ impl<'x, H> Executor<'x, H> {
         let (wanted, value) = match (parameter, &node.kind) {
             (Type::Bool, NodeKind::Bool(value)) => ("bool", Some(Value::Bool(*value))),
             (Type::Bool, _) => ("bool", None),
-            (Type::String, NodeKind::String { text, .. }) => ("string", Some(Value::string(&**text))),
+            (Type::String, NodeKind::String { end, unquoted }) => {
+                ("string", Some(self.string(node, *end, unquoted.as_deref())))
+            }
             (Type::String, _) => ("string", None),
-            (Type::Float64, NodeKind::Number { number, .. }) => ("float", number.float.map(Value::Float)),
+            (Type::Float64, NodeKind::Number(number)) => ("float", number.number.float.map(Value::Float)),
             (Type::Float64, _) => ("float", None),
-            (Type::Int | Type::Int64 | Type::Duration, NodeKind::Number { number, .. }) => {
+            (Type::Int | Type::Int64 | Type::Duration, NodeKind::Number(number)) => {
                 let int_type = match parameter {
                     Type::Int64 => IntType::Int64,
                     Type::Duration => IntType::Duration,
                     _ => IntType::Int,
                 };
-                ("integer", number.int.map(|value| Value::Int(int_type, value)))
+                ("integer", number.number.int.map(|value| Value::Int(int_type, value)))
             }
             (Type::Int | Type::Int64 | Type::Duration, _) => ("integer", None),
-            (Type::Uint32, NodeKind::Number { number, .. }) => {
+            (Type::Uint32, NodeKind::Number(number)) => {
                 // Go sets the constant without a look at the size of the type.
-                let value = number.uint.map(|value| u64::from(value as u32));
+                let value = number.number.uint.map(|value| u64::from(value as u32));
                 ("unsigned integer", value.map(|value| Value::Uint(UintType::Uint32, value)))
             }
             (Type::Uint32, _) => ("unsigned integer", None),

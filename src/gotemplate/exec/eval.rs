@@ -5,7 +5,7 @@
 use crate::value::{CallError, Kind, Map, Method, Value, quote, value_method};
 
 use super::super::error::Error;
-use super::super::node::{At, Command, Node, NodeKind, Pipe};
+use super::super::node::{At, Chain, Command, Node, NodeKind, Pipe, Span, VariableFields};
 use super::super::number::Number;
 use super::{Executor, MissingKey, Operand};
 
@@ -44,16 +44,16 @@ impl<'x, H> Executor<'x, H> {
                 self.at = Some(At::Node(first));
                 self.eval_fields(dot, dot.clone(), first, fields, operands, last)
             }
-            NodeKind::Chain { node, fields } => self.eval_chain(dot, first, node, fields, operands, last),
-            NodeKind::Identifier { name, function } => {
+            NodeKind::Chain(chain) => self.eval_chain(dot, first, chain, operands, last),
+            NodeKind::Identifier { function, .. } => {
                 self.at = Some(At::Node(first));
-                self.call_function(dot, *function, name, At::Command(command), operands, last)
+                self.call_function(dot, *function, At::Command(command), operands, last)
             }
             NodeKind::Pipe(pipe) => {
                 self.check_no_arguments(operands, &last)?;
                 self.eval_pipe(dot, pipe)
             }
-            NodeKind::Variable { .. } => self.eval_variable(dot, first, operands, last),
+            NodeKind::Variable(variable) => self.eval_variable(dot, first, variable, operands, last),
             _ => {
                 self.at = Some(At::Node(first));
                 self.check_no_arguments(operands, &last)?;
@@ -67,13 +67,18 @@ impl<'x, H> Executor<'x, H> {
             NodeKind::Bool(value) => Ok(Operand::new(Value::Bool(*value))),
             NodeKind::Dot => Ok(dot.clone()),
             NodeKind::Nil => Err(self.error("nil is not a command")),
-            NodeKind::Number { number, .. } => self.ideal_constant(node, number),
-            NodeKind::String { text, .. } => Ok(Operand::new(Value::string(&**text))),
+            NodeKind::Number(number) => self.ideal_constant(node, &number.number),
+            NodeKind::String { end, unquoted } => Ok(Operand::new(self.string(node, *end, unquoted.as_deref()))),
             _ => {
                 let text = quote(At::Node(node).print(&self.tree.source));
                 Err(self.error(format!("can't evaluate command {text}")))
             }
         }
+    }
+
+    /// The value of a string literal.
+    pub(super) fn string(&self, node: &Node, end: u32, unquoted: Option<&[u8]>) -> Value {
+        Value::string(node.string(end, unquoted, &self.tree.source))
     }
 
     /// The value of a number where no type is asked for.
@@ -107,28 +112,26 @@ impl<'x, H> Executor<'x, H> {
     pub(super) fn eval_chain(
         &mut self,
         dot: &Operand,
-        chain: &'x Node,
-        inner: &'x Node,
-        fields: &'x [Box<str>],
+        node: &'x Node,
+        chain: &'x Chain,
         operands: &'x [Node],
         last: Final,
     ) -> Result<Operand, Error> {
-        self.at = Some(At::Node(chain));
-        let receiver = self.eval_any(dot, inner)?;
-        self.eval_fields(dot, receiver, chain, fields, operands, last)
+        self.at = Some(At::Node(node));
+        let receiver = self.eval_any(dot, &chain.node)?;
+        self.eval_fields(dot, receiver, node, &chain.fields, operands, last)
     }
 
     pub(super) fn eval_variable(
         &mut self,
         dot: &Operand,
         node: &'x Node,
+        variable: &'x VariableFields,
         operands: &'x [Node],
         last: Final,
     ) -> Result<Operand, Error> {
         self.at = Some(At::Node(node));
-        let NodeKind::Variable { variable, fields } = &node.kind else {
-            return Err(self.error("not a variable"));
-        };
+        let VariableFields { variable, fields } = variable;
         let value = self.variable(variable)?.clone();
         if fields.is_empty() {
             self.check_no_arguments(operands, &last)?;
@@ -143,7 +146,7 @@ impl<'x, H> Executor<'x, H> {
         dot: &Operand,
         mut receiver: Operand,
         node: &'x Node,
-        fields: &'x [Box<str>],
+        fields: &'x [Span],
         operands: &'x [Node],
         last: Final,
     ) -> Result<Operand, Error> {
@@ -151,9 +154,9 @@ impl<'x, H> Executor<'x, H> {
             return Ok(receiver);
         };
         for field in path {
-            receiver = self.eval_field(dot, &receiver, node, field, &[], None)?;
+            receiver = self.eval_field(dot, &receiver, node, *field, &[], None)?;
         }
-        self.eval_field(dot, &receiver, node, field, operands, last)
+        self.eval_field(dot, &receiver, node, *field, operands, last)
     }
 
     fn eval_field(
@@ -161,10 +164,12 @@ impl<'x, H> Executor<'x, H> {
         dot: &Operand,
         receiver: &Operand,
         node: &'x Node,
-        field: &str,
+        field: Span,
         operands: &'x [Node],
         last: Final,
     ) -> Result<Operand, Error> {
+        let tree = self.tree;
+        let field = tree.source.name(field);
         let has_arguments = operands.len() > 1 || last.is_some();
         match &receiver.value {
             Value::Nil if receiver.boxed => Err(self.error(format!("nil pointer evaluating interface {{}}.{field}"))),
@@ -228,8 +233,9 @@ impl<'x, H> Executor<'x, H> {
         operands: &'x [Node],
         last: Final,
     ) -> Result<Operand, Error> {
-        let arguments = self.eval_arguments(dot, &method.signature, name, operands, last)?;
-        let result = (method.call)(&arguments);
+        let height = self.eval_arguments(dot, &method.signature, name, operands, last)?;
+        let result = (method.call)(self.arguments(height));
+        self.stacks.arguments.truncate(height);
         self.finish_call(name, at, result)
     }
 

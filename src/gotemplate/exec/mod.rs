@@ -9,7 +9,7 @@ mod call;
 mod eval;
 mod range;
 
-use crate::value::{Value, print, quote};
+use crate::value::{Text, Value, print, quote};
 
 use super::error::{Error, Frame};
 use super::funcs::FuncMap;
@@ -35,13 +35,15 @@ pub struct Execution<'e, H> {
     host: &'e H,
     missing_key: MissingKey,
     budget: Budget,
+    stacks: Stacks,
 }
 
 impl<'e, H> Execution<'e, H> {
     /// An execution with default limits, where missing keys give zero values. The functions must be those that the templates
     /// were parsed with.
     pub fn new(functions: &'e FuncMap<H>, host: &'e H) -> Self {
-        Self { functions, host, missing_key: MissingKey::default(), budget: Budget::new(Limits::default()) }
+        let (missing_key, budget) = (MissingKey::default(), Budget::new(Limits::default()));
+        Self { functions, host, missing_key, budget, stacks: Stacks::default() }
     }
 
     /// Sets the limits.
@@ -60,8 +62,21 @@ impl<'e, H> Execution<'e, H> {
     pub fn run(&mut self, set: &TemplateSet, name: &str, dot: &Value) -> Result<Vec<u8>, Error> {
         self.budget.mark_stack();
         let (functions, host, missing_key) = (self.functions, self.host, self.missing_key);
-        Call { functions, host, missing_key, budget: &mut self.budget, set, template: name }.execute(name, dot)
+        let (budget, stacks) = (&mut self.budget, &mut self.stacks);
+        let mut call = Call { functions, host, missing_key, budget, stacks, set, template: name };
+        call.execute_into(set, name, dot, <[u8]>::to_vec)
     }
+}
+
+/// What nested executions put on top of each other's, so that none of them needs memory of its own.
+#[derive(Default)]
+struct Stacks {
+    /// Variables; nothing where a declaration was skipped.
+    variables: Vec<Option<Operand>>,
+    /// Arguments of the calls under way.
+    arguments: Vec<Value>,
+    /// Output.
+    out: Vec<u8>,
 }
 
 /// What a hosted function may reach while a template runs.
@@ -70,6 +85,7 @@ pub struct Call<'a, H> {
     host: &'a H,
     missing_key: MissingKey,
     budget: &'a mut Budget,
+    stacks: &'a mut Stacks,
     set: &'a TemplateSet,
     template: &'a str,
 }
@@ -96,34 +112,50 @@ impl<'a, H> Call<'a, H> {
     }
 
     /// Runs a template of the running set within the running limits and gives its output: `ExecuteTemplate` in Go.
-    pub fn execute(&mut self, name: &str, dot: &Value) -> Result<Vec<u8>, Error> {
+    pub fn execute(&mut self, name: &str, dot: &Value) -> Result<Text, Error> {
         self.execute_set(self.set, name, dot)
     }
 
     /// Runs a template of another set, such as a clone with more templates, within the running limits.
-    pub fn execute_set(&mut self, set: &TemplateSet, name: &str, dot: &Value) -> Result<Vec<u8>, Error> {
+    pub fn execute_set(&mut self, set: &TemplateSet, name: &str, dot: &Value) -> Result<Text, Error> {
+        self.execute_into(set, name, dot, |output| Text::from(output))
+    }
+
+    /// Runs a template and makes something of its output.
+    fn execute_into<T>(
+        &mut self,
+        set: &TemplateSet,
+        name: &str,
+        dot: &Value,
+        finish: fn(&[u8]) -> T,
+    ) -> Result<T, Error> {
         let Some(tree) = set.get(name) else {
             return Err(Error::no_template(name, set.name()));
         };
         let depth = self.budget.depth();
         self.budget.enter().map_err(|limit| Error::limit(None, limit))?;
         let dot = Operand::new(dot.clone());
+        let base = self.stacks.variables.len();
+        let (arguments, start) = (self.stacks.arguments.len(), self.stacks.out.len());
+        self.stacks.variables.push(Some(dot.clone()));
         let mut executor = Executor {
             functions: self.functions,
             host: self.host,
             missing_key: self.missing_key,
             budget: &mut *self.budget,
+            stacks: &mut *self.stacks,
             set,
             tree,
             at: None,
-            variables: vec![Some(dot.clone())],
-            base: 0,
-            out: Vec::new(),
+            base,
         };
         let result = executor.walk(&dot, &tree.root);
-        let out = executor.out;
+        let output = result.map(|_| finish(self.stacks.out.get(start..).unwrap_or_default()));
+        self.stacks.out.truncate(start);
+        self.stacks.variables.truncate(base);
+        self.stacks.arguments.truncate(arguments);
         self.budget.leave_to(depth);
-        result.map(|_| out)
+        output
     }
 }
 
@@ -162,16 +194,14 @@ struct Executor<'x, H> {
     host: &'x H,
     missing_key: MissingKey,
     budget: &'x mut Budget,
+    stacks: &'x mut Stacks,
     set: &'x TemplateSet,
     /// The running template.
     tree: &'x Tree,
     /// What is being evaluated, for errors; set where Go sets it, as errors show it.
     at: Option<At<'x>>,
-    /// The variables of the running template and of those that called it; nothing where a declaration was skipped.
-    variables: Vec<Option<Operand>>,
     /// Where the variables of the running template begin.
     base: usize,
-    out: Vec<u8>,
 }
 
 impl<'x, H> Executor<'x, H> {
@@ -202,10 +232,10 @@ impl<'x, H> Executor<'x, H> {
 
     fn walk_node(&mut self, dot: &Operand, node: &'x Node) -> Result<Flow, Error> {
         match &node.kind {
-            NodeKind::Text(range) => {
-                let text = self.tree.source.bytes(range);
+            NodeKind::Text(span) => {
+                let text = self.tree.source.bytes(*span);
                 self.budget.write(text.len()).map_err(|limit| self.limit(limit))?;
-                self.out.extend_from_slice(text);
+                self.stacks.out.extend_from_slice(text);
             }
             NodeKind::Action(pipe) => {
                 self.at = Some(At::Node(node));
@@ -216,13 +246,13 @@ impl<'x, H> Executor<'x, H> {
                 }
             }
             NodeKind::If(branch) => {
-                let mark = self.variables.len();
+                let mark = self.stacks.variables.len();
                 let value = self.eval_pipe(dot, &branch.pipe)?;
                 let nodes = if value.value.is_true() { &branch.body } else { &branch.otherwise };
                 return self.walk_branch(mark, dot, nodes);
             }
             NodeKind::With(branch) => {
-                let mark = self.variables.len();
+                let mark = self.stacks.variables.len();
                 let value = self.eval_pipe(dot, &branch.pipe)?;
                 if value.value.is_true() {
                     return self.walk_branch(mark, &value, &branch.body);
@@ -232,7 +262,7 @@ impl<'x, H> Executor<'x, H> {
             NodeKind::Range(branch) => return self.walk_range(dot, branch),
             NodeKind::Break => return Ok(Flow::Break),
             NodeKind::Continue => return Ok(Flow::Continue),
-            NodeKind::Template { name, pipe } => self.walk_template(dot, node, name, pipe.as_ref())?,
+            NodeKind::Template(template) => self.walk_template(dot, node, &template.name, template.pipe.as_ref())?,
             _ => {
                 self.at = Some(At::Node(node));
                 return Err(self.error("unknown node"));
@@ -244,7 +274,7 @@ impl<'x, H> Executor<'x, H> {
     fn walk_branch(&mut self, mark: usize, dot: &Operand, nodes: &'x [Node]) -> Result<Flow, Error> {
         self.budget.check_stack().map_err(|limit| self.limit(limit))?;
         let flow = self.walk(dot, nodes)?;
-        self.variables.truncate(mark);
+        self.stacks.variables.truncate(mark);
         Ok(flow)
     }
 
@@ -266,12 +296,12 @@ impl<'x, H> Executor<'x, H> {
             None => Operand::default(),
         };
         let (outer_tree, outer_at, outer_base) = (self.tree, self.at, self.base);
-        let mark = self.variables.len();
+        let mark = self.stacks.variables.len();
         self.tree = tree;
         self.base = mark;
-        self.variables.push(Some(dot.clone()));
+        self.stacks.variables.push(Some(dot.clone()));
         self.walk(&dot, &tree.root)?;
-        self.variables.truncate(mark);
+        self.stacks.variables.truncate(mark);
         self.tree = outer_tree;
         self.at = outer_at;
         self.base = outer_base;
@@ -281,38 +311,42 @@ impl<'x, H> Executor<'x, H> {
 
     /// Writes a value as an action does.
     fn print(&mut self, value: &Value) -> Result<(), Error> {
-        let before = self.out.len();
-        print::append_printable(&mut self.out, value);
-        let written = self.out.len() - before;
+        let before = self.stacks.out.len();
+        print::append_printable(&mut self.stacks.out, value);
+        let written = self.stacks.out.len() - before;
         self.budget.write(written).map_err(|limit| self.limit(limit))
     }
 
     fn variable(&self, variable: &Variable) -> Result<&Operand, Error> {
         variable
-            .slots
-            .iter()
-            .find_map(|slot| self.variables.get(self.base + slot)?.as_ref())
-            .ok_or_else(|| self.error(format!("undefined variable: {}", variable.name)))
+            .slots()
+            .find_map(|slot| self.stacks.variables.get(self.base + slot)?.as_ref())
+            .ok_or_else(|| self.undefined(variable))
+    }
+
+    fn undefined(&self, variable: &Variable) -> Error {
+        let name = String::from_utf8_lossy(self.tree.source.bytes(variable.name));
+        self.error(format!("undefined variable: {name}"))
     }
 
     /// Gives an existing variable another value.
     fn assign(&mut self, variable: &Variable, value: Operand) -> Result<(), Error> {
-        for slot in &variable.slots {
-            if let Some(Some(known)) = self.variables.get_mut(self.base + slot) {
+        for slot in variable.slots() {
+            if let Some(Some(known)) = self.stacks.variables.get_mut(self.base + slot) {
                 *known = value;
                 return Ok(());
             }
         }
-        Err(self.error(format!("undefined variable: {}", variable.name)))
+        Err(self.undefined(variable))
     }
 
     fn declare(&mut self, variable: &Variable, value: Operand) {
-        let position = self.base + variable.slots.first().copied().unwrap_or(0);
-        if self.variables.len() < position {
+        let position = self.base + variable.slot.unwrap_or(0) as usize;
+        if self.stacks.variables.len() < position {
             // Declarations before this one were skipped.
-            self.variables.resize_with(position, || None);
+            self.stacks.variables.resize_with(position, || None);
         }
-        self.variables.truncate(position);
-        self.variables.push(Some(value));
+        self.stacks.variables.truncate(position);
+        self.stacks.variables.push(Some(value));
     }
 }

@@ -19,20 +19,20 @@ enum Items {
 impl<'x, H> Executor<'x, H> {
     pub(super) fn walk_range(&mut self, dot: &Operand, branch: &'x Branch) -> Result<Flow, Error> {
         self.at = Some(At::Pipe(&branch.pipe));
-        let outside = self.variables.len();
+        let outside = self.stacks.variables.len();
         let value = self.eval_pipe(dot, &branch.pipe)?.value;
         self.budget.check_stack().map_err(|limit| self.limit(limit))?;
-        let inside = self.variables.len();
+        let inside = self.stacks.variables.len();
         let ran = match self.items(branch, &value)? {
             Some(items) => self.walk_items(branch, &items)?,
             None => false,
         };
         let mut flow = Flow::Next;
         if !ran {
-            self.variables.truncate(inside);
+            self.stacks.variables.truncate(inside);
             flow = self.walk(dot, &branch.otherwise)?;
         }
-        self.variables.truncate(outside);
+        self.stacks.variables.truncate(outside);
         Ok(flow)
     }
 
@@ -121,7 +121,7 @@ impl<'x, H> Executor<'x, H> {
     /// Runs the body once. The variables, if any, are the element, or the index and the element.
     fn iterate(&mut self, branch: &'x Branch, index: Value, element: &Operand) -> Result<Flow, Error> {
         self.budget.iterate().map_err(|limit| self.limit(limit))?;
-        match branch.pipe.variables.as_slice() {
+        match &*branch.pipe.variables {
             [] => {}
             [variable] => self.assign(variable, element.clone())?,
             [first, second, ..] => {
@@ -129,9 +129,9 @@ impl<'x, H> Executor<'x, H> {
                 self.assign(second, element.clone())?;
             }
         }
-        let mark = self.variables.len();
+        let mark = self.stacks.variables.len();
         let flow = self.walk(element, &branch.body)?;
-        self.variables.truncate(mark);
+        self.stacks.variables.truncate(mark);
         Ok(if flow == Flow::Break { Flow::Break } else { Flow::Next })
     }
 }

@@ -17,7 +17,7 @@ use super::error::Error;
 use super::funcs::FuncMap;
 use super::lex::{Lexer, Token, TokenKind};
 use super::limits::StackGuard;
-use super::node::{Branch, Node, NodeKind, Pipe, Source, Tree};
+use super::node::{Branch, Command, Node, NodeKind, Pipe, Source, Span, Template, Tree};
 use super::number::unquote;
 use scope::Scope;
 
@@ -27,10 +27,13 @@ const PARSE_STACK: usize = 1 << 20;
 /// Parses a text into the template of that name and those that it defines.
 pub(super) fn parse<H>(
     name: &str,
-    text: &[u8],
+    text: &Arc<[u8]>,
     functions: &FuncMap<H>,
 ) -> Result<BTreeMap<Arc<str>, Arc<Tree>>, Error> {
-    let source = Arc::new(Source { name: name.to_owned(), text: text.to_vec() });
+    if u32::try_from(text.len()).is_err() {
+        return Err(Error::parse(name, 1, "exceeded maximum length of a template"));
+    }
+    let source = Arc::new(Source { name: name.to_owned(), text: Arc::clone(text) });
     let lexer = Lexer::new(text, functions.slot("break").is_none(), functions.slot("continue").is_none());
     let mut parser = Parser {
         functions,
@@ -39,6 +42,9 @@ pub(super) fn parse<H>(
         trees: BTreeMap::new(),
         stack: StackGuard::new(PARSE_STACK),
         file: FileState::default(),
+        nodes: Vec::new(),
+        commands: Vec::new(),
+        fields: Vec::new(),
     };
     let root = parser.parse_file()?;
     parser.define(Arc::from(name), root)?;
@@ -86,24 +92,24 @@ impl Control {
 }
 
 /// What a template being parsed has of its own; a nested definition starts with a fresh one.
-struct FileState {
+struct FileState<'p> {
     /// Go's three tokens of look-ahead, of which the first is also where errors are.
     tokens: [Token; 3],
     peeked: usize,
-    scope: Scope,
-    /// The line on which the current action started, or 0.
-    action_line: usize,
+    scope: Scope<'p>,
+    /// Where the current action started.
+    action: Option<Token>,
     range_depth: usize,
     parentheses: usize,
 }
 
-impl Default for FileState {
+impl Default for FileState<'_> {
     fn default() -> Self {
         Self {
             tokens: [Token::NONE; 3],
             peeked: 0,
             scope: Scope::default(),
-            action_line: 0,
+            action: None,
             range_depth: 0,
             parentheses: 0,
         }
@@ -116,7 +122,17 @@ struct Parser<'p, H> {
     source: Arc<Source>,
     trees: BTreeMap<Arc<str>, Arc<Tree>>,
     stack: StackGuard,
-    file: FileState,
+    file: FileState<'p>,
+    /// Nodes, commands and fields of what is being parsed, each list on top of those around it, so that every list is made once
+    /// and in its final size.
+    nodes: Vec<Node>,
+    commands: Vec<Command>,
+    fields: Vec<Span>,
+}
+
+/// Takes what was put on a stack since it had this height.
+fn take<T>(stack: &mut Vec<T>, height: usize) -> Box<[T]> {
+    stack.drain(height.min(stack.len())..).collect()
 }
 
 impl<H> Parser<'_, H> {
@@ -178,7 +194,7 @@ impl<H> Parser<'_, H> {
 
     fn error(&self, message: &str) -> Error {
         let [first, ..] = &self.file.tokens;
-        Error::parse(&self.source.name, first.line, message)
+        Error::parse(&self.source.name, self.lexer.line(*first), message)
     }
 
     fn unexpected(&self, token: Token, context: &str) -> Error {
@@ -186,8 +202,8 @@ impl<H> Parser<'_, H> {
         if token.kind != TokenKind::Error {
             return self.error(&format!("unexpected {text} in {context}"));
         }
-        let line = self.file.action_line;
-        if line == 0 || line == token.line {
+        let line = self.file.action.map_or(0, |action| self.lexer.line(action));
+        if line == 0 || line == self.lexer.line(token) {
             return self.error(&text);
         }
         // Not "action in action".
@@ -205,7 +221,7 @@ impl<H> Parser<'_, H> {
     }
 
     /// Adds a template of this text. Two of a name are an error, unless one is blank.
-    fn define(&mut self, name: Arc<str>, root: Vec<Node>) -> Result<(), Error> {
+    fn define(&mut self, name: Arc<str>, root: Box<[Node]>) -> Result<(), Error> {
         let tree = Tree { name: Arc::clone(&name), source: Arc::clone(&self.source), root };
         if self.trees.get(&name).is_none_or(|known| known.is_blank()) {
             self.trees.insert(name, Arc::new(tree));
@@ -215,11 +231,11 @@ impl<H> Parser<'_, H> {
         Ok(())
     }
 
-    fn parse_file(&mut self) -> Result<Vec<Node>, Error> {
-        let mut nodes = Vec::new();
+    fn parse_file(&mut self) -> Result<Box<[Node]>, Error> {
+        let height = self.nodes.len();
         loop {
             match self.peek().kind {
-                TokenKind::Eof => return Ok(nodes),
+                TokenKind::Eof => return Ok(take(&mut self.nodes, height)),
                 TokenKind::LeftDelim => {
                     let delim = self.next();
                     if self.next_non_space().kind == TokenKind::Define {
@@ -233,7 +249,7 @@ impl<H> Parser<'_, H> {
                 _ => {}
             }
             match self.text_or_action()? {
-                Item::Node(node) => nodes.push(node),
+                Item::Node(node) => self.nodes.push(node),
                 Item::Ending(ending) => return Err(self.error(&format!("unexpected {}", ending.text()))),
             }
         }
@@ -263,13 +279,13 @@ impl<H> Parser<'_, H> {
     }
 
     /// Parses until an `end` or `else`.
-    fn item_list(&mut self) -> Result<(Vec<Node>, Ending), Error> {
+    fn item_list(&mut self) -> Result<(Box<[Node]>, Ending), Error> {
         self.check_stack()?;
-        let mut nodes = Vec::new();
+        let height = self.nodes.len();
         while self.peek_non_space().kind != TokenKind::Eof {
             match self.text_or_action()? {
-                Item::Node(node) => nodes.push(node),
-                Item::Ending(ending) => return Ok((nodes, ending)),
+                Item::Node(node) => self.nodes.push(node),
+                Item::Ending(ending) => return Ok((take(&mut self.nodes, height), ending)),
             }
         }
         Err(self.error("unexpected EOF"))
@@ -279,12 +295,12 @@ impl<H> Parser<'_, H> {
         let token = self.next_non_space();
         match token.kind {
             TokenKind::Text => {
-                Ok(Item::Node(Node { position: token.start, kind: NodeKind::Text(token.start..token.end) }))
+                Ok(Item::Node(Node::new(token.start, NodeKind::Text(Span::new(token.start, token.end)))))
             }
             TokenKind::LeftDelim => {
-                self.file.action_line = token.line;
+                self.file.action = Some(token);
                 let item = self.action()?;
-                self.file.action_line = 0;
+                self.file.action = None;
                 Ok(item)
             }
             _ => Err(self.unexpected(token, "input")),
@@ -313,7 +329,7 @@ impl<H> Parser<'_, H> {
                 self.backup();
                 let position = self.peek().start;
                 let pipe = self.pipeline("command", TokenKind::RightDelim)?;
-                Node { position, kind: NodeKind::Action(pipe) }
+                Node::new(position, NodeKind::Action(Box::new(pipe)))
             }
         };
         Ok(Item::Node(node))
@@ -328,7 +344,7 @@ impl<H> Parser<'_, H> {
         if self.file.range_depth == 0 {
             return Err(self.error(&format!("{text} outside {{{{range}}}}")));
         }
-        Ok(Node { position: token.start, kind })
+        Ok(Node::new(token.start, kind))
     }
 
     fn else_control(&mut self) -> Result<(), Error> {
@@ -350,10 +366,10 @@ impl<H> Parser<'_, H> {
         let (body, ending) = self.item_list()?;
         self.file.range_depth -= in_range;
         self.file.scope.leave_branch(inside);
-        let otherwise = if ending == Ending::Else { self.otherwise(control)? } else { Vec::new() };
+        let otherwise = if ending == Ending::Else { self.otherwise(control)? } else { Box::default() };
         self.file.scope.leave_control(outside);
         let position = pipe.position;
-        let branch = Branch { pipe, body, otherwise };
+        let branch = Box::new(Branch { pipe, body, otherwise });
         let kind = match control {
             Control::If => NodeKind::If(branch),
             Control::With => NodeKind::With(branch),
@@ -363,11 +379,11 @@ impl<H> Parser<'_, H> {
     }
 
     /// Parses what follows `else`. A further `if` or `with` shares the `end`.
-    fn otherwise(&mut self, control: Control) -> Result<Vec<Node>, Error> {
+    fn otherwise(&mut self, control: Control) -> Result<Box<[Node]>, Error> {
         let next = self.peek().kind;
         if (control, next) == (Control::If, TokenKind::If) || (control, next) == (Control::With, TokenKind::With) {
             self.next();
-            return Ok(vec![self.control(control)?]);
+            return Ok(Box::new([self.control(control)?]));
         }
         let (nodes, ending) = self.item_list()?;
         match ending {
@@ -407,5 +423,5 @@ impl<H> Parser<'_, H> {
 }
 
 fn template_node(token: Token, name: Arc<str>, pipe: Option<Pipe>) -> Node {
-    Node { position: token.start, kind: NodeKind::Template { name, pipe } }
+    Node::new(token.start, NodeKind::Template(Box::new(Template { name, pipe })))
 }

@@ -2,21 +2,26 @@
 //!
 //! **Invariant:** every command has an operand.
 
+use std::borrow::Cow;
+
 use super::super::error::Error;
 use super::super::lex::{Token, TokenKind};
 use super::super::limits::MAX_PARENTHESES;
-use super::super::node::{At, Command, Node, NodeKind, Pipe};
+use super::super::node::{At, Chain, Command, Node, NodeKind, NumberText, Pipe, Span, VariableFields};
 use super::super::number::{Number, unquote};
-use super::Parser;
+use super::{Parser, take};
 use crate::value::quote;
 
-impl<H> Parser<'_, H> {
+/// A variable that is declared or assigned: its name, and where it stands.
+type Declared<'p> = (&'p [u8], Span);
+
+impl<'p, H> Parser<'p, H> {
     /// Parses declarations and commands up to the end token, which is consumed.
     pub(super) fn pipeline(&mut self, context: &str, end: TokenKind) -> Result<Pipe, Error> {
         self.check_stack()?;
         let position = self.peek_non_space().start;
         let (names, assigns) = self.declarations(context)?;
-        let mut commands = Vec::new();
+        let height = self.commands.len();
         loop {
             let token = self.next_non_space();
             if token.kind == end {
@@ -26,18 +31,22 @@ impl<H> Parser<'_, H> {
                 return Err(self.unexpected(token, context));
             }
             self.backup();
-            commands.push(self.command()?);
+            let command = self.command()?;
+            self.commands.push(command);
         }
+        let commands = take(&mut self.commands, height);
         self.check_pipeline(&commands, context)?;
         // Only now, as at run time: the names mean something else inside the commands.
         let scope = &mut self.file.scope;
-        let variables =
-            names.iter().map(|name| if assigns { scope.resolve(name) } else { scope.declare(name) }).collect();
-        Ok(Pipe { position, variables, assigns, commands })
+        let variables = names
+            .into_iter()
+            .map(|(name, span)| if assigns { scope.resolve(name, span) } else { scope.declare(name, span) });
+        let variables = variables.collect();
+        Ok(Pipe { position: position as u32, variables, assigns, commands })
     }
 
     /// Parses `$x :=`, `$x =` or `$x, $y :=`, if the pipeline begins so.
-    fn declarations(&mut self, context: &str) -> Result<(Vec<String>, bool), Error> {
+    fn declarations(&mut self, context: &str) -> Result<(Vec<Declared<'p>>, bool), Error> {
         let mut names = Vec::new();
         loop {
             let variable = self.peek_non_space();
@@ -77,10 +86,10 @@ impl<H> Parser<'_, H> {
         }
     }
 
-    fn announce(&mut self, variable: Token, names: &mut Vec<String>) {
-        let name = String::from_utf8_lossy(self.lexer.bytes(variable)).into_owned();
-        self.file.scope.announce(&name);
-        names.push(name);
+    fn announce(&mut self, variable: Token, names: &mut Vec<Declared<'p>>) {
+        let name = self.lexer.bytes(variable);
+        self.file.scope.announce(name);
+        names.push((name, Span::new(variable.start, variable.end)));
     }
 
     fn check_pipeline(&self, commands: &[Command], context: &str) -> Result<(), Error> {
@@ -100,16 +109,16 @@ impl<H> Parser<'_, H> {
     /// Parses operands up to a pipe sign, which is consumed, or the end of the pipeline, which is not.
     fn command(&mut self) -> Result<Command, Error> {
         let position = self.peek_non_space().start;
-        let mut operands: Vec<Node> = Vec::new();
+        let height = self.nodes.len();
         let mut is_conditional = false;
         loop {
             self.peek_non_space();
             if let Some(operand) = self.operand()? {
-                if operands.is_empty() && may_skip_operands(&operand) {
+                if self.nodes.len() == height && self.may_skip_operands(&operand) {
                     is_conditional = true;
                     self.file.scope.enter_conditional();
                 }
-                operands.push(operand);
+                self.nodes.push(operand);
             }
             let token = self.next();
             match token.kind {
@@ -123,74 +132,71 @@ impl<H> Parser<'_, H> {
         if is_conditional {
             self.file.scope.leave_conditional();
         }
+        let operands = take(&mut self.nodes, height);
         if operands.is_empty() {
             return Err(self.error("empty command"));
         }
-        Ok(Command { position, operands })
+        Ok(Command { position: position as u32, operands })
     }
 
     /// Parses a term and the fields chained to it; nothing if there is no term.
     fn operand(&mut self) -> Result<Option<Node>, Error> {
+        let height = self.fields.len();
         let Some(mut node) = self.term()? else {
             return Ok(None);
         };
         let next = self.peek();
-        if next.kind != TokenKind::Field {
-            return Ok(Some(node));
-        }
-        if is_literal(&node.kind) {
+        let is_chained = next.kind == TokenKind::Field;
+        if is_chained && is_literal(&node.kind) {
             let text = quote(At::Node(&node).print(&self.source));
             return Err(self.error(&format!("unexpected . after term {text}")));
         }
-        let mut chained = Vec::new();
         while self.peek().kind == TokenKind::Field {
             let token = self.next();
-            chained.push(self.field_name(token));
+            self.fields.push(field_name(token));
+        }
+        let chained = take(&mut self.fields, height);
+        if is_chained && matches!(node.kind, NodeKind::Field(_) | NodeKind::Variable(_)) {
+            // Go makes a new node where the chain begins.
+            node.position = next.start as u32;
         }
         match &mut node.kind {
-            NodeKind::Field(fields) | NodeKind::Variable { fields, .. } => {
-                fields.append(&mut chained);
-                // Go makes a new node where the chain begins.
-                node.position = next.start;
-                Ok(Some(node))
+            NodeKind::Field(fields) => *fields = chained,
+            NodeKind::Variable(variable) => variable.fields = chained,
+            _ if is_chained => {
+                let kind = NodeKind::Chain(Box::new(Chain { node, fields: chained }));
+                return Ok(Some(Node::new(next.start, kind)));
             }
-            _ => {
-                let kind = NodeKind::Chain { node: Box::new(node), fields: chained };
-                Ok(Some(Node { position: next.start, kind }))
-            }
+            _ => {}
         }
+        Ok(Some(node))
     }
 
-    fn field_name(&self, token: Token) -> Box<str> {
-        let text = String::from_utf8_lossy(self.lexer.bytes(token));
-        Box::from(text.strip_prefix('.').unwrap_or(&text))
-    }
-
+    /// Parses a term. The name of a field goes on top of the fields, where [`Parser::operand`] takes it from.
     fn term(&mut self) -> Result<Option<Node>, Error> {
         let token = self.next_non_space();
         let bytes = self.lexer.bytes(token);
+        let span = Span::new(token.start, token.end);
         let kind = match token.kind {
-            TokenKind::Identifier => {
-                let name = String::from_utf8_lossy(bytes);
-                let Some(function) = self.functions.slot(&name) else {
-                    return Err(self.error(&format!("function {} not defined", quote(&*name))));
-                };
-                NodeKind::Identifier { name: Box::from(name), function }
-            }
+            TokenKind::Identifier => self.identifier(token)?,
             TokenKind::Dot => NodeKind::Dot,
             TokenKind::Nil => NodeKind::Nil,
             TokenKind::Variable => {
-                let name = String::from_utf8_lossy(bytes);
-                if !self.file.scope.knows(&name) {
+                if !self.file.scope.knows(bytes) {
+                    let name = String::from_utf8_lossy(bytes);
                     return Err(self.error(&format!("undefined variable {}", quote(&*name))));
                 }
-                NodeKind::Variable { variable: self.file.scope.resolve(&name), fields: Vec::new() }
+                let variable = self.file.scope.resolve(bytes, span);
+                NodeKind::Variable(Box::new(VariableFields { variable, fields: Box::default() }))
             }
-            TokenKind::Field => NodeKind::Field(vec![self.field_name(token)]),
+            TokenKind::Field => {
+                self.fields.push(field_name(token));
+                NodeKind::Field(Box::default())
+            }
             TokenKind::Bool => NodeKind::Bool(bytes == b"true"),
             TokenKind::CharConstant | TokenKind::Complex | TokenKind::Number => {
                 let number = Number::parse(bytes, token.kind).map_err(|message| self.error(&message))?;
-                NodeKind::Number { text: token.start..token.end, number }
+                NodeKind::Number(Box::new(NumberText { text: span, number }))
             }
             TokenKind::LeftParen => {
                 if self.file.parentheses >= MAX_PARENTHESES {
@@ -199,19 +205,41 @@ impl<H> Parser<'_, H> {
                 self.file.parentheses += 1;
                 let pipe = self.pipeline("parenthesized pipeline", TokenKind::RightParen)?;
                 self.file.parentheses -= 1;
-                NodeKind::Pipe(pipe)
+                NodeKind::Pipe(Box::new(pipe))
             }
             TokenKind::String | TokenKind::RawString => {
                 let text = unquote(bytes).ok_or_else(|| self.error("invalid syntax"))?;
-                NodeKind::String { quoted: token.start..token.end, text: Box::from(text) }
+                let unquoted = match text {
+                    Cow::Borrowed(_) => None,
+                    Cow::Owned(text) => Some(text.into_boxed_slice()),
+                };
+                NodeKind::String { end: token.end as u32, unquoted }
             }
             _ => {
                 self.backup();
                 return Ok(None);
             }
         };
-        Ok(Some(Node { position: token.start, kind }))
+        Ok(Some(Node::new(token.start, kind)))
     }
+
+    fn identifier(&self, token: Token) -> Result<NodeKind, Error> {
+        let name = String::from_utf8_lossy(self.lexer.bytes(token));
+        match self.functions.slot(&name) {
+            Some(function) => Ok(NodeKind::Identifier { end: token.end as u32, function: function as u32 }),
+            None => Err(self.error(&format!("function {} not defined", quote(&*name)))),
+        }
+    }
+
+    fn may_skip_operands(&self, operand: &Node) -> bool {
+        let NodeKind::Identifier { function, .. } = operand.kind else { return false };
+        self.functions.get(function as usize).is_some_and(|function| matches!(function.name, "and" | "or"))
+    }
+}
+
+/// The place of a field's name, without the point.
+fn field_name(token: Token) -> Span {
+    Span::new(token.start + 1, token.end)
 }
 
 fn starts_operand(kind: TokenKind) -> bool {
@@ -235,9 +263,5 @@ fn starts_operand(kind: TokenKind) -> bool {
 
 fn is_literal(kind: &NodeKind) -> bool {
     use NodeKind as N;
-    matches!(kind, N::Bool(_) | N::Dot | N::Nil | N::Number { .. } | N::String { .. })
-}
-
-fn may_skip_operands(operand: &Node) -> bool {
-    matches!(&operand.kind, NodeKind::Identifier { name, .. } if matches!(&**name, "and" | "or"))
+    matches!(kind, N::Bool(_) | N::Dot | N::Nil | N::Number(_) | N::String { .. })
 }

@@ -6,20 +6,20 @@
 //! **Invariant:** a slot's number equals the height of the variable stack at run time when it is declared, unless declarations
 //! before it were skipped.
 
-use super::super::node::Variable;
+use super::super::node::{Span, Variable};
 
-/// The variables at one place of a template.
-pub(super) struct Scope {
+/// The variables at one place of a template, by their names in the text.
+pub(super) struct Scope<'t> {
     /// The names that the parser knows.
-    known: Vec<Box<str>>,
+    known: Vec<&'t [u8]>,
     /// What exists at run time, by slot.
-    slots: Vec<Slot>,
+    slots: Vec<Slot<'t>>,
     /// How many commands around may skip their operands (`and` and `or`).
     conditional: usize,
 }
 
-struct Slot {
-    name: Box<str>,
+struct Slot<'t> {
+    name: &'t [u8],
     /// Whether the declaration may have been skipped.
     may_be_unset: bool,
 }
@@ -31,15 +31,14 @@ pub(super) struct Mark {
     slots: usize,
 }
 
-impl Default for Scope {
+impl Default for Scope<'_> {
     fn default() -> Self {
-        let dollar = Box::<str>::from("$");
-        let slots = vec![Slot { name: dollar.clone(), may_be_unset: false }];
-        Self { known: vec![dollar], slots, conditional: 0 }
+        let slots = vec![Slot { name: b"$", may_be_unset: false }];
+        Self { known: vec![b"$"], slots, conditional: 0 }
     }
 }
 
-impl Scope {
+impl<'t> Scope<'t> {
     pub(super) fn mark(&self) -> Mark {
         Mark { known: self.known.len(), slots: self.slots.len() }
     }
@@ -56,13 +55,13 @@ impl Scope {
     }
 
     /// Tells the parser a name, before its value is parsed.
-    pub(super) fn announce(&mut self, name: &str) {
-        self.known.push(Box::from(name));
+    pub(super) fn announce(&mut self, name: &'t [u8]) {
+        self.known.push(name);
     }
 
     /// Whether the parser knows the name.
-    pub(super) fn knows(&self, name: &str) -> bool {
-        self.known.iter().any(|known| &**known == name)
+    pub(super) fn knows(&self, name: &[u8]) -> bool {
+        self.known.contains(&name)
     }
 
     /// Enters the operands of a command that may skip them.
@@ -75,24 +74,28 @@ impl Scope {
         self.conditional = self.conditional.saturating_sub(1);
     }
 
-    /// Declares a variable, after its value is parsed.
-    pub(super) fn declare(&mut self, name: &str) -> Variable {
-        let slot = self.slots.len();
-        self.slots.push(Slot { name: Box::from(name), may_be_unset: self.conditional > 0 });
-        Variable { name: Box::from(name), slots: vec![slot] }
+    /// Declares a variable, after its value is parsed. The name comes with its place in the text.
+    pub(super) fn declare(&mut self, name: &'t [u8], span: Span) -> Variable {
+        let slot = self.slots.len() as u32;
+        self.slots.push(Slot { name, may_be_unset: self.conditional > 0 });
+        Variable { name: span, slot: Some(slot), outer: Box::default() }
     }
 
     /// Finds where a variable's value is.
-    pub(super) fn resolve(&self, name: &str) -> Variable {
-        let mut slots = Vec::new();
-        for (position, slot) in self.slots.iter().enumerate().rev() {
-            if &*slot.name == name {
-                slots.push(position);
+    pub(super) fn resolve(&self, name: &[u8], span: Span) -> Variable {
+        let mut found = self.slots.iter().enumerate().rev().filter(|(_, slot)| slot.name == name);
+        let Some((innermost, slot)) = found.next() else {
+            return Variable { name: span, slot: None, outer: Box::default() };
+        };
+        let mut outer = Vec::new();
+        if slot.may_be_unset {
+            for (position, slot) in found {
+                outer.push(position as u32);
                 if !slot.may_be_unset {
                     break;
                 }
             }
         }
-        Variable { name: Box::from(name), slots }
+        Variable { name: span, slot: Some(innermost as u32), outer: outer.into() }
     }
 }

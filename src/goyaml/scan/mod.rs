@@ -88,6 +88,8 @@ pub(super) struct Scanner<'a> {
     mark: Mark,
     tokens: VecDeque<Token<'a>>,
     tokens_parsed: usize,
+    /// How many tokens will have been taken with the first one that waits, if that one is known to be certain.
+    certain: usize,
     stream_ended: bool,
     flow_level: usize,
     /// The column of the current block, -1 outside of any.
@@ -109,6 +111,7 @@ impl<'a> Scanner<'a> {
             mark: Mark::default(),
             tokens: VecDeque::new(),
             tokens_parsed: 0,
+            certain: 0,
             stream_ended: false,
             flow_level: 0,
             indent: -1,
@@ -133,15 +136,22 @@ impl<'a> Scanner<'a> {
 
     /// Fetches tokens until the first one is certain.
     fn fill(&mut self) -> Result<(), ReadError> {
-        loop {
-            if let Some(head) = self.tokens.front() {
-                let key = head.key_level.and_then(|level| self.simple_keys.get(level)).copied();
-                let Some(key) = key.filter(|key| key.token_number == self.tokens_parsed) else { return Ok(()) };
-                if !self.is_valid(&key)? {
-                    return Ok(());
-                }
-            }
+        if self.certain == self.tokens_parsed + 1 {
+            return Ok(());
+        }
+        while !self.is_first_certain()? {
             self.fetch()?;
+        }
+        self.certain = self.tokens_parsed + 1;
+        Ok(())
+    }
+
+    /// Whether a token waits that no later `:` makes a key.
+    fn is_first_certain(&self) -> Result<bool, ReadError> {
+        let Some(head) = self.tokens.front() else { return Ok(false) };
+        match head.key_level.and_then(|level| self.simple_keys.get(level)) {
+            Some(key) if key.token_number == self.tokens_parsed => Ok(!self.is_valid(key)?),
+            _ => Ok(true),
         }
     }
 
