@@ -259,7 +259,7 @@ impl Node {
             NodeKind::Nil => out.push_str("nil"),
             NodeKind::Number(number) => out.push_str(&source.text(number.text)),
             NodeKind::String { end, .. } | NodeKind::Identifier { end, .. } => {
-                out.push_str(&source.text(self.to(*end)))
+                out.push_str(&source.text(self.to(*end)));
             }
             NodeKind::Field(fields) => print_fields(fields, source, out),
             NodeKind::Variable(variable) => {
