@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** nothing is written before this process leads, and nothing after it no longer does.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::convert::Infallible;
 use std::sync::Arc;
 
@@ -196,6 +196,8 @@ async fn watch_releases(
         selector = selector.labels(labels);
     }
     let mut seen: HashMap<String, Marks> = HashMap::new();
+    // Those that wait for expressions; where there are none, most changes of a status concern nobody else.
+    let mut expressing: HashSet<String> = HashSet::new();
     let events = watcher(api, selector)
         .default_backoff()
         .modify(|release: &mut HelmRelease| release.metadata.managed_fields = None)
@@ -206,6 +208,11 @@ async fn watch_releases(
             Ok(watcher::Event::Apply(release) | watcher::Event::InitApply(release)) => {
                 let marks = Marks::of(&release);
                 let before = seen.insert(marks.uid.clone(), marks.clone());
+                if marks.described.is_some() {
+                    expressing.insert(marks.uid.clone());
+                } else {
+                    expressing.remove(&marks.uid);
+                }
                 let lost_finalizer = |before: &Marks| before.has_finalizer && !marks.has_finalizer;
                 if before.as_ref().is_none_or(|before| {
                     before.request != marks.request || before.described != marks.described || lost_finalizer(before)
@@ -214,12 +221,14 @@ async fn watch_releases(
                 }
                 if before.is_none_or(|before| before.readiness != marks.readiness) {
                     waker.dependants(&release);
-                } else {
+                } else if !expressing.is_empty() {
                     waker.expressions(&release);
                 }
             }
             Ok(watcher::Event::Delete(release)) => {
-                seen.remove(release.metadata.uid.as_deref().unwrap_or_default());
+                let uid = release.metadata.uid.as_deref().unwrap_or_default();
+                seen.remove(uid);
+                expressing.remove(uid);
                 waker.dependants(&release);
             }
             Ok(watcher::Event::Init | watcher::Event::InitDone) => {}

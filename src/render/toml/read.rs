@@ -293,17 +293,7 @@ impl Reader<'_> {
         let key = self.document.key.clone();
         self.document.set_array(&key, true);
         let mut items = Vec::new();
-        loop {
-            match self.scanner.next()? {
-                letter if is_blank(letter) || is_break(letter) => continue,
-                '#' => {
-                    self.comment()?;
-                    continue;
-                }
-                ',' => return Err(self.scanner.error("unexpected comma")),
-                ']' => break,
-                _ => self.scanner.back(),
-            }
+        while self.has_item(']')? {
             items.push(self.value(true)?);
             if self.ends(']', |found| {
                 format!("expected a comma (',') or array terminator (']'), but got {}", letter_or_end(found))
@@ -312,6 +302,22 @@ impl Reader<'_> {
             }
         }
         Ok(Value::List(List::new(ElementType::Any, items)))
+    }
+
+    /// Whether an item follows, which is then next, and not the end of a list.
+    fn has_item(&mut self, bracket: char) -> Read<bool> {
+        loop {
+            match self.scanner.next()? {
+                letter if is_blank(letter) || is_break(letter) => {}
+                '#' => self.comment()?,
+                ',' => return Err(self.scanner.error("unexpected comma")),
+                letter if letter == bracket => return Ok(false),
+                _ => {
+                    self.scanner.back();
+                    return Ok(true);
+                }
+            }
+        }
     }
 
     /// Whether a list ends here; otherwise a comma was passed.
@@ -335,17 +341,7 @@ impl Reader<'_> {
         self.document.mark_implicit(&path);
         self.document.enter(&path, in_array).map_err(self.refused())?;
         let table = Map::new(MapType::Any);
-        loop {
-            match self.scanner.next()? {
-                letter if is_blank(letter) || is_break(letter) => continue,
-                '#' => {
-                    self.comment()?;
-                    continue;
-                }
-                ',' => return Err(self.scanner.error("unexpected comma")),
-                '}' => break,
-                _ => self.scanner.back(),
-            }
+        while self.has_item('}')? {
             self.inline_entry(&table)?;
             self.document.context.clone_from(&path);
             if self.inline_ends()? {
