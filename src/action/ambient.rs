@@ -3,6 +3,7 @@
 //! **Invariant:** random bytes come from the operating system, since charts make passwords of them.
 
 use std::net::ToSocketAddrs;
+use std::sync::OnceLock;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -10,17 +11,10 @@ use jiff::tz::TimeZone;
 use crate::render::Ambient;
 
 /// Clock, randomness and name look-ups of the machine.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct SystemAmbient {
-    time_zone: String,
-}
-
-impl Default for SystemAmbient {
-    fn default() -> Self {
-        let zone = TimeZone::system();
-        let time_zone = zone.iana_name().unwrap_or("UTC").to_owned();
-        Self { time_zone }
-    }
+    /// Found when it is first asked for: the search goes through all zones on disk, which takes longer than most renders.
+    time_zone: OnceLock<String>,
 }
 
 impl Ambient for SystemAmbient {
@@ -29,7 +23,7 @@ impl Ambient for SystemAmbient {
     }
 
     fn time_zone(&self) -> &str {
-        &self.time_zone
+        self.time_zone.get_or_init(|| TimeZone::system().iana_name().unwrap_or("UTC").to_owned())
     }
 
     fn fill_random(&self, buffer: &mut [u8]) {

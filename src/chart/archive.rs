@@ -26,6 +26,9 @@ pub const MAX_ENTRIES: usize = 100_000;
 /// How deep charts may be nested in charts.
 pub const MAX_DEPTH: usize = 32;
 
+/// The most bytes that room is made for because a header says so.
+const MAX_ROOM: usize = 1024 * 1024;
+
 /// Bytes of the shortest header of a gzip stream.
 const GZIP_HEADER: usize = 10;
 
@@ -102,7 +105,7 @@ fn read_entry<R: Read>(entry: &mut tar::Entry<'_, R>, left: &mut u64, budget: &m
     if entry.size() > *left {
         return Err(too_large());
     }
-    let mut data = Vec::new();
+    let mut data = Vec::with_capacity(usize::try_from(entry.size()).unwrap_or_default().min(MAX_ROOM));
     entry.by_ref().take(*left).read_to_end(&mut data).map_err(|error| unreadable(&error))?;
     if (data.len() as u64) < entry.size() {
         return Err(Error::Archive("unexpected EOF".to_owned()));
