@@ -107,6 +107,10 @@ impl Object for Location {
         Some(Text::from(self.0.name()))
     }
 
+    fn deep_copied(&self) -> Option<Value> {
+        Some(Value::object(Self(Zone::Fixed("".into(), 0))))
+    }
+
     fn as_any(&self) -> &dyn Any {
         self
     }

@@ -66,6 +66,11 @@ pub trait Object: fmt::Debug {
         None
     }
 
+    /// What `deepCopy` makes of the object, where that is another one: Go copies no field that is not exported.
+    fn deep_copied(&self) -> Option<Value> {
+        None
+    }
+
     /// Whether the object counts as true: a struct always does, a named slice or map if it is not empty.
     fn is_true(&self) -> bool {
         self.underlying().is_none_or(|value| value.is_true())
