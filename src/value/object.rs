@@ -51,6 +51,11 @@ pub trait Object: fmt::Debug {
         None
     }
 
+    /// What `GoString` gives, if the object has that method; used by `%#v`.
+    fn go_text(&self) -> Option<Text> {
+        None
+    }
+
     /// The value that encoders (`toJson`, `toYaml`) see instead of the object: JSON marshalling in Go.
     fn encoded(&self) -> Option<Value> {
         None

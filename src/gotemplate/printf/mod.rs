@@ -362,6 +362,10 @@ impl Printer {
         if let Some(Value::Object(copy)) = object.copied() {
             return self.object(value, copy.as_ref(), verb, depth);
         }
+        if let Some(text) = object.go_text().filter(|_| self.flags.go_syntax) {
+            self.out.extend_from_slice(text.as_bytes());
+            return;
+        }
         if let Some(text) = object.text().filter(|_| has_method) {
             self.string(text.as_bytes(), verb);
             return;
@@ -406,6 +410,11 @@ impl Printer {
     /// A pointer within another value.
     fn address(&mut self, value: &Value, verb: char) {
         match verb {
+            'v' if self.flags.go_syntax => {
+                self.out.extend_from_slice(format!("({})(", value.type_name()).as_bytes());
+                self.out.extend_from_slice(print::ADDRESS);
+                self.out.push(b')');
+            }
             'v' => self.out.extend_from_slice(print::ADDRESS),
             _ => self.bad_verb(value, verb),
         }
