@@ -50,7 +50,7 @@ pub(super) fn functions<H>() -> Vec<Function<H>> {
         Function::pure("le", Signature::fixed(TWO), le),
         Function::pure("gt", Signature::fixed(TWO), |args| le(args).map(|value| negated(&value))),
         Function::pure("ge", Signature::fixed(TWO), |args| lt(args).map(|value| negated(&value))),
-        Function::pure("index", Signature::variadic(TWO), index),
+        Function::pure("index", Signature::variadic(&[Type::Reflected, Type::Reflected]), index),
         Function::pure("print", Signature::variadic(ANY), |args| Ok(Value::String(print::sprint(args)))),
         Function::pure("println", Signature::variadic(ANY), |args| Ok(Value::String(print::sprintln(args)))),
         Function::pure("printf", Signature::variadic(&[Type::String, Type::Any]), |args| Ok(printf(args))),

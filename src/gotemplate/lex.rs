@@ -5,10 +5,7 @@
 //!
 //! **Invariant:** every byte of the text belongs to one token, to a comment or to trimmed space, and positions never go back.
 
-use std::sync::LazyLock;
-
-use regex::Regex;
-
+use crate::value::category::{is_digit, is_letter};
 use crate::value::{is_print, quote};
 
 /// What a token is.
@@ -503,11 +500,7 @@ fn has_right_trim_marker(text: &[u8]) -> bool {
 
 /// Letters, decimal digits and the underscore, as `unicode.IsLetter` and `unicode.IsDigit` have them.
 fn is_alphanumeric(rune: char) -> bool {
-    static WORD: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"^[\p{L}\p{Nd}]$").ok());
-    if rune.is_ascii() {
-        return rune == '_' || rune.is_ascii_alphanumeric();
-    }
-    WORD.as_ref().is_some_and(|word| word.is_match(rune.encode_utf8(&mut [0; 4])))
+    rune == '_' || is_letter(rune) || is_digit(rune)
 }
 
 /// The number of newlines in a text.

@@ -84,12 +84,23 @@ impl Scalar<'_> {
 #[derive(Default)]
 struct Entries<'d> {
     map: Map<String, Value>,
-    /// What JSON cannot have below each key, told apart by its type: a later value of the key takes it away.
-    faults: BTreeMap<(String, u8), Vec<ReadError>>,
+    /// What JSON cannot have below each key, told apart by its type, with the faulty keys counted: a later value of the key takes it away.
+    faults: BTreeMap<(String, u8), (usize, Vec<ReadError>)>,
     /// The only keys that are kept; all if none are named.
     only: Option<&'d [&'d str]>,
     /// The keys with their types, kept in strict reading only.
     seen: HashSet<(u8, String)>,
+}
+
+impl Entries<'_> {
+    /// Go looks for keys that JSON cannot have in its random order of small maps, in which mostly the one put in first comes first; for
+    /// numbers that JSON cannot have in the order of the keys.
+    fn ordered_faults(self) -> impl Iterator<Item = ReadError> {
+        let mut faults: Vec<_> = self.faults.into_values().collect();
+        let is_key = |fault: &ReadError| matches!(fault, ReadError::Key { .. });
+        faults.sort_by_key(|(count, faults)| if faults.iter().any(is_key) { (0, *count) } else { (1, 0) });
+        faults.into_iter().flat_map(|(_, faults)| faults)
+    }
 }
 
 /// Turns one document into JSON.
@@ -171,8 +182,9 @@ impl<'d, 'a> Decoder<'d, 'a> {
             Some(NodeKind::Mapping(_)) => {
                 let mut entries = Entries { only, ..Entries::default() };
                 self.nested(|decoder| decoder.mapping(id, &mut entries))?;
-                self.faults.extend(entries.faults.into_values().flatten());
-                Ok(Value::Object(entries.map))
+                let map = std::mem::take(&mut entries.map);
+                self.faults.extend(entries.ordered_faults());
+                Ok(Value::Object(map))
             }
             None => Ok(Value::Null),
         }
@@ -267,7 +279,9 @@ impl<'d, 'a> Decoder<'d, 'a> {
             }
             let faults = self.faults.split_off(faults_before);
             if !faults.is_empty() {
-                entries.faults.insert((key.text().into_owned(), key.kind()), faults);
+                let count = entries.faults.len();
+                let place = entries.faults.entry((key.text().into_owned(), key.kind())).or_insert((count, Vec::new()));
+                place.1 = faults;
             } else if !entries.faults.is_empty() {
                 entries.faults.remove(&(key.text().into_owned(), key.kind()));
             }
@@ -319,9 +333,9 @@ impl<'d, 'a> Decoder<'d, 'a> {
             }
             Some(NodeKind::Sequence(_) | NodeKind::Mapping(_)) => {
                 // What is wrong inside of the key comes first.
-                let before = (!self.document.has_aliases).then(|| go_syntax::node(self.document, id));
+                let before = (!self.document.has_aliases).then(|| go_syntax::node(self.document, id, self.strict));
                 self.node(id)?;
-                let key = before.unwrap_or_else(|| go_syntax::node(self.document, id));
+                let key = before.unwrap_or_else(|| go_syntax::node(self.document, id, self.strict));
                 return Err(ReadError::Meaning(format!("invalid map key: {key}")));
             }
             _ => {}
@@ -336,7 +350,7 @@ impl<'d, 'a> Decoder<'d, 'a> {
             Scalar::Null => "%!s(<nil>)",
             _ => return,
         };
-        let value = go_syntax::node(self.document, value);
+        let value = go_syntax::node(self.document, value, self.strict);
         self.faults.push(ReadError::Key { type_name, key: key.shown(), value });
     }
 

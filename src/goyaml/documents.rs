@@ -15,7 +15,7 @@ use super::scan::Scanner;
 /// The JSON of every document of a stream, found by the grammar (a decoder of go-yaml v2.4).
 pub fn documents(text: impl AsRef<[u8]>) -> Result<Vec<Json>, Error> {
     let input = Input::new(text.as_ref()).map_err(Error::Convert)?;
-    let mut parser = Parser::new(Scanner::new(&input.text, input.fault));
+    let mut parser = Parser::new(Scanner::new(&input));
     let mut found = Vec::new();
     while let Some(mut document) = parser.next_document().map_err(Error::Convert)? {
         found.push(Decoder::new(&mut document, false).decode().map_err(Error::Convert)?);

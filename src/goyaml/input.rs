@@ -10,7 +10,10 @@ use std::borrow::Cow;
 use super::error::ReadError;
 
 /// The size of go-yaml's input buffer in bytes.
-const BLOCK: usize = 512;
+pub(super) const BLOCK: usize = 512;
+
+/// A byte order mark.
+pub(super) const MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// The fault of a character that is cut off by the end.
 const INCOMPLETE: &str = "incomplete UTF-8 octet sequence";
@@ -24,6 +27,8 @@ pub(super) struct Input<'a> {
     pub(super) text: Cow<'a, str>,
     /// Why the text ends early.
     pub(super) fault: Option<&'static str>,
+    /// How many bytes of the text go-yaml reads first, if there are byte order marks in it.
+    pub(super) marks: Option<usize>,
 }
 
 impl<'a> Input<'a> {
@@ -32,13 +37,13 @@ impl<'a> Input<'a> {
         match bytes {
             [0xFF, 0xFE, rest @ ..] => from_utf16(rest, u16::from_le_bytes),
             [0xFE, 0xFF, rest @ ..] => from_utf16(rest, u16::from_be_bytes),
-            [0xEF, 0xBB, 0xBF, rest @ ..] => Ok(from_utf8(rest)),
-            _ => Ok(from_utf8(bytes)),
+            [0xEF, 0xBB, 0xBF, rest @ ..] => Ok(from_utf8(rest, BLOCK - 3)),
+            _ => Ok(from_utf8(bytes, BLOCK)),
         }
     }
 }
 
-fn from_utf8(bytes: &[u8]) -> Input<'_> {
+fn from_utf8(bytes: &[u8], first_block: usize) -> Input<'_> {
     let (text, invalid) = match std::str::from_utf8(bytes) {
         Ok(text) => (text, None),
         Err(error) => {
@@ -47,12 +52,13 @@ fn from_utf8(bytes: &[u8]) -> Input<'_> {
         }
     };
     let found = find_forbidden(text).map(|at| (at, "control characters are not allowed"));
+    let marks = memchr::memmem::find(text.as_bytes(), MARK).map(|_| first_block);
     match found.or(invalid.map(|fault| (text.len(), fault))) {
-        None => Input { text: Cow::Borrowed(text), fault: None },
+        None => Input { text: Cow::Borrowed(text), fault: None, marks },
         Some((at, fault)) => {
             // Only at the end is it certain that the rest of a character is missing.
-            let start = if fault == INCOMPLETE { at } else { block_start(text, at) };
-            Input { text: Cow::Borrowed(text.get(..start).unwrap_or_default()), fault: Some(fault) }
+            let start = if fault == INCOMPLETE { at } else { block_start(text, at, first_block) };
+            Input { text: Cow::Borrowed(text.get(..start).unwrap_or_default()), fault: Some(fault), marks }
         }
     }
 }
@@ -67,20 +73,25 @@ fn from_utf16<'a>(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<Input<'a>, R
     if find_forbidden(&text).is_some() {
         return Err(ReadError::input("control characters are not allowed"));
     }
-    Ok(Input { text: Cow::Owned(text), fault: None })
+    Ok(Input { text: Cow::Owned(text), fault: None, marks: None })
 }
 
-/// Where go-yaml's block with the byte at `at` begins. A letter that straddles two blocks belongs to the second.
-fn block_start(text: &str, at: usize) -> usize {
-    let mut start = 0;
-    while start + BLOCK <= at {
-        let mut end = start + BLOCK;
-        while !text.is_char_boundary(end) {
-            end -= 1;
-        }
-        start = end;
+/// Where go-yaml's block with the byte at `at` begins.
+fn block_start(text: &str, at: usize, first_block: usize) -> usize {
+    let (mut start, mut end) = (0, block_end(text, 0, first_block));
+    while end <= at {
+        (start, end) = (end, block_end(text, end, BLOCK));
     }
     start
+}
+
+/// Where a block of go-yaml's ends that begins at `start`. A letter that straddles two blocks belongs to the second.
+pub(super) fn block_end(text: &str, start: usize, size: usize) -> usize {
+    let mut end = start + size;
+    while end < text.len() && !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    end
 }
 
 /// The first character that YAML forbids, NUL among them.

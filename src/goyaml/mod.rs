@@ -91,7 +91,7 @@ fn first_document(
     decode: impl FnOnce(&mut node::Document<'_>) -> Result<Json, ReadError>,
 ) -> Result<Json, ReadError> {
     let input = input::Input::new(text)?;
-    let mut parser = parse::Parser::new(scan::Scanner::new(&input.text, input.fault));
+    let mut parser = parse::Parser::new(scan::Scanner::new(&input));
     match parser.next_document()? {
         Some(mut document) => decode(&mut document),
         None => Ok(Json::Null),

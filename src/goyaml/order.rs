@@ -6,6 +6,7 @@
 //! **Invariant:** the result depends on the keys alone, not on the order they come in.
 
 use super::style::Dialect;
+use crate::value::category::{is_digit, is_letter};
 
 /// Sorts entries by their keys. Entries must come in byte order.
 pub(super) fn sort<T>(entries: Vec<T>, dialect: Dialect, key: impl Fn(&T) -> &str) -> Vec<T> {
@@ -44,7 +45,7 @@ fn is_less(left: &str, right: &str, dialect: Dialect) -> bool {
     let right = right.get(start..).unwrap_or_default();
     let (Some(a), Some(b)) = (left.chars().next(), right.chars().next()) else { return left.len() < right.len() };
 
-    match (a.is_alphabetic(), b.is_alphabetic()) {
+    match (is_letter(a), is_letter(b)) {
         (true, true) => return a < b,
         (false, false) => {}
         (a_is_letter, b_is_letter) => {
@@ -66,16 +67,13 @@ fn is_less(left: &str, right: &str, dialect: Dialect) -> bool {
     a < b
 }
 
-fn is_digit(character: char) -> bool {
-    character.is_ascii_digit()
-}
-
 /// The number that a text begins with, and how many digits it has. `inside` puts a one before it.
 fn leading_number(text: &str, inside: bool) -> (i64, usize) {
     let mut number = i64::from(inside);
     let mut len = 0;
-    for digit in text.bytes().take_while(u8::is_ascii_digit) {
-        number = number.wrapping_mul(10).wrapping_add(i64::from(digit - b'0'));
+    for digit in text.chars().take_while(|character| is_digit(*character)) {
+        // Go takes any digit for one of ASCII, however far from it.
+        number = number.wrapping_mul(10).wrapping_add(i64::from(u32::from(digit)) - i64::from(b'0'));
         len += 1;
     }
     (number, len)

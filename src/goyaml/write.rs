@@ -145,7 +145,7 @@ fn base64_lines(bytes: &[u8]) -> String {
 fn map_item(map: &Map, depth: usize) -> Result<Item<'static>, Error> {
     let mut entries = Vec::with_capacity(map.len());
     for (key, value) in map.snapshot() {
-        let sort_key = key.to_str().into_owned();
+        let sort_key = json::valid_utf8(key.as_bytes()).into_owned();
         entries.push((sort_key, text_item(&key), value_item(&value, depth + 1)?));
     }
     let entries = order::sort(entries, Dialect::V3, |(sort_key, _, _)| sort_key.as_str());

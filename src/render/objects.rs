@@ -52,6 +52,18 @@ impl Object for CapabilitiesObject {
         ]
     }
 
+    fn deep_copied(&self) -> Option<Value> {
+        let deep_copy = |value: &Value| match value {
+            Value::Object(object) => object.deep_copied().unwrap_or_else(|| value.clone()),
+            _ => value.clone(),
+        };
+        Some(Value::object(Self {
+            kube_version: deep_copy(&self.kube_version),
+            api_versions: self.api_versions.clone(),
+            helm_version: self.helm_version.clone(),
+        }))
+    }
+
     fn as_any(&self) -> &dyn Any {
         self
     }
@@ -115,6 +127,11 @@ impl Object for KubeVersionObject {
 
     fn copied(&self) -> Option<Value> {
         self.in_place.then(|| Value::object(Self { in_place: false, ..self.clone() }))
+    }
+
+    fn deep_copied(&self) -> Option<Value> {
+        let version = KubeVersion { normalized: String::new(), ..self.version.clone() };
+        Some(Value::object(Self { version, in_place: self.in_place }))
     }
 
     fn as_any(&self) -> &dyn Any {

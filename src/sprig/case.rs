@@ -4,8 +4,9 @@
 //!
 //! **Invariant:** only capitals and separators change; everything else comes out as it went in.
 
-use super::unicode::{is_number, is_punct, is_upper, runes, to_lower, to_upper};
+use super::unicode::{first_rune, map_runes, runes, to_lower, to_upper};
 use super::words::is_alphabet;
+use crate::value::category::{is_number, is_punct, is_upper};
 
 const REPLACEMENT: char = char::REPLACEMENT_CHARACTER;
 
@@ -22,13 +23,12 @@ enum Sort {
 
 struct Word<'a> {
     sort: Sort,
-    letters: &'a [char],
+    text: &'a [u8],
 }
 
 /// Snake or kebab case, by separator.
-pub(super) fn separated(text: &[u8], separator: char) -> String {
-    let letters = runes(text);
-    let mut writer = Writer { words: words(&letters), next: 0, separator, out: String::with_capacity(text.len() + 8) };
+pub(super) fn separated(text: &[u8], separator: char) -> Vec<u8> {
+    let mut writer = Writer { words: words(text), next: 0, separator, out: Vec::with_capacity(text.len() + 8) };
     writer.run();
     writer.out
 }
@@ -37,7 +37,7 @@ struct Writer<'a> {
     words: Vec<Word<'a>>,
     next: usize,
     separator: char,
-    out: String,
+    out: Vec<u8>,
 }
 
 impl Writer<'_> {
@@ -60,22 +60,32 @@ impl Writer<'_> {
         self.words.get(self.next).map(|word| word.sort)
     }
 
-    /// Writes the next word in lower case and goes on.
+    /// Writes the next word in lower case and goes on. Bytes that are no letters stay only where nothing changes.
     fn write(&mut self) {
-        let Some(word) = self.words.get(self.next) else { return };
-        let separator = self.separator;
-        self.out.extend(word.letters.iter().map(|letter| match word.sort {
-            Sort::Connector => separator,
-            Sort::Capital if is_upper(*letter) => to_lower(*letter),
-            _ => *letter,
-        }));
+        let Some(&Word { sort, text }) = self.words.get(self.next) else { return };
+        match sort {
+            Sort::Connector | Sort::Capital => {
+                let separator = self.separator;
+                let written = map_runes(text, |letter| match letter {
+                    _ if is_connector(letter) => separator,
+                    _ if is_upper(letter) => to_lower(letter),
+                    _ => letter,
+                });
+                self.out.extend_from_slice(written.as_bytes());
+            }
+            _ => self.out.extend_from_slice(text),
+        }
         self.next += 1;
+    }
+
+    fn push_separator(&mut self) {
+        self.out.extend_from_slice(self.separator.encode_utf8(&mut [0; 4]).as_bytes());
     }
 
     /// Separates from the next word, unless that is there already or there is none.
     fn separate(&mut self) {
         if !matches!(self.sort(), None | Some(Sort::Connector | Sort::Punctuation)) {
-            self.out.push(self.separator);
+            self.push_separator();
         }
     }
 
@@ -95,7 +105,7 @@ impl Writer<'_> {
         match self.words.get(self.next + 1).map(|word| word.sort) {
             None => {}
             Some(Sort::Alphabet) => {
-                self.out.push(self.separator);
+                self.push_separator();
                 self.write();
                 self.join_number();
             }
@@ -107,27 +117,40 @@ impl Writer<'_> {
     }
 }
 
-fn words(letters: &[char]) -> Vec<Word<'_>> {
+fn words(text: &[u8]) -> Vec<Word<'_>> {
     let mut words = Vec::new();
-    let mut rest = letters;
-    while let Some(&first) = rest.first() {
-        // Invalid bytes go with the letter that follows them.
-        let sort = sort_of(rest.iter().copied().find(|letter| *letter != REPLACEMENT).unwrap_or(first));
-        let length = match sort {
-            Sort::Capital => capital_length(rest),
-            Sort::Connector => run(rest, is_connector),
-            Sort::Punctuation => run(rest, is_punct),
-            Sort::Alphabet => run(rest, is_small),
-            Sort::Number => run(rest, is_number),
-            Sort::Other => run(rest, |letter| {
+    let mut rest = text;
+    while !rest.is_empty() {
+        let (first, size) = next_valid(rest, REPLACEMENT);
+        let after = rest.get(size..).unwrap_or_default();
+        let sort = sort_of(first);
+        let further = match sort {
+            Sort::Capital => capital_length(first, after),
+            Sort::Connector => run(first, after, is_connector),
+            Sort::Punctuation => run(first, after, is_punct),
+            Sort::Alphabet => run(first, after, is_small),
+            Sort::Number => run(first, after, is_number),
+            Sort::Other => run(first, after, |letter| {
                 !is_connector(letter) && !is_alphabet(letter) && !is_number(letter) && !is_punct(letter)
             }),
         };
-        let (letters, after) = rest.split_at_checked(length.max(1)).unwrap_or((rest, &[]));
-        words.push(Word { sort, letters });
+        let (text, after) = rest.split_at_checked(size + further).unwrap_or((rest, &[]));
+        words.push(Word { sort, text });
         rest = after;
     }
     words
+}
+
+/// The next letter, and how many bytes it takes with the invalid ones before it; invalid bytes at the end go with the letter before.
+fn next_valid(text: &[u8], previous: char) -> (char, usize) {
+    let mut size = 0;
+    while let Some((letter, width)) = first_rune(text.get(size..).unwrap_or_default()) {
+        size += width;
+        if letter != REPLACEMENT {
+            return (letter, size);
+        }
+    }
+    (previous, size)
 }
 
 fn sort_of(letter: char) -> Sort {
@@ -141,19 +164,44 @@ fn sort_of(letter: char) -> Sort {
     }
 }
 
-/// Several capitals are one word, but the last goes with the small letters after it; one capital takes its small letters.
-fn capital_length(letters: &[char]) -> usize {
-    let capitals = run(letters, is_upper);
-    let small_follows = letters.get(capitals).is_some_and(|letter| is_alphabet(*letter));
-    match (capitals, small_follows) {
-        (1, true) => 1 + run(letters.get(1..).unwrap_or_default(), is_small),
-        (_, true) => capitals - 1,
-        (_, false) => capitals,
+/// How many bytes belong to the capital before them: several capitals are one word, but the last goes with the small letters after it;
+/// one capital takes its small letters.
+fn capital_length(first: char, text: &[u8]) -> usize {
+    if text.is_empty() {
+        return 0;
+    }
+    let (mut letter, mut size) = next_valid(text, first);
+    if !is_upper(letter) {
+        let after = text.get(size..).unwrap_or_default();
+        return if is_alphabet(letter) { size + run(letter, after, is_small) } else { 0 };
+    }
+    let mut length = 0;
+    loop {
+        let last = size;
+        length += last;
+        let rest = text.get(length..).unwrap_or_default();
+        if rest.is_empty() {
+            return length;
+        }
+        (letter, size) = next_valid(rest, letter);
+        if !is_upper(letter) {
+            return if is_alphabet(letter) { length - last } else { length };
+        }
     }
 }
 
-fn run(letters: &[char], belongs: impl Fn(char) -> bool) -> usize {
-    letters.iter().take_while(|letter| **letter == REPLACEMENT || belongs(**letter)).count()
+/// How many bytes the letters take that belong together with the one before them.
+fn run(first: char, text: &[u8], belongs: impl Fn(char) -> bool) -> usize {
+    let (mut previous, mut length) = (first, 0);
+    while let Some(rest) = text.get(length..).filter(|rest| !rest.is_empty()) {
+        let (letter, size) = next_valid(rest, previous);
+        if !belongs(letter) {
+            break;
+        }
+        previous = letter;
+        length += size;
+    }
+    length
 }
 
 fn is_connector(letter: char) -> bool {

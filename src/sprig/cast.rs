@@ -132,15 +132,20 @@ pub(super) enum IntError {
     Range(i64),
 }
 
-/// `strconv.ParseInt` with a given base.
+/// `strconv.ParseInt` with a given base. What follows where a number gets too large is not looked at.
 pub(super) fn parse_radix(text: &str, radix: u32) -> Result<i64, IntError> {
     let (negative, digits) = split_sign(text);
-    if digits.is_empty() || !digits.chars().all(|letter| letter.is_digit(radix)) {
+    if digits.is_empty() {
         return Err(IntError::Syntax);
     }
-    let nearest = if negative { i64::MIN } else { i64::MAX };
-    let magnitude = u64::from_str_radix(digits, radix).ok();
-    magnitude.and_then(|magnitude| signed(magnitude, negative)).ok_or(IntError::Range(nearest))
+    let too_large = || IntError::Range(if negative { i64::MIN } else { i64::MAX });
+    let mut magnitude = 0_u64;
+    for letter in digits.chars() {
+        let digit = letter.to_digit(radix).ok_or(IntError::Syntax)?;
+        let larger = magnitude.checked_mul(u64::from(radix)).and_then(|number| number.checked_add(u64::from(digit)));
+        magnitude = larger.ok_or_else(too_large)?;
+    }
+    signed(magnitude, negative).ok_or_else(too_large)
 }
 
 /// `strconv.Atoi` without its error: zero for what is no number, the nearest one for what is too large.

@@ -122,6 +122,7 @@ fn deep_copy(value: &Value, depth: usize) -> CallResult {
             let entries = map.snapshot().into_iter().map(|(key, value)| Ok((key, deep_copy(&value, depth + 1)?)));
             Value::Map(Map::from_entries(map.map_type(), entries.collect::<Result<_, CallError>>()?))
         }
+        Value::Object(object) => object.deep_copied().unwrap_or_else(|| value.clone()),
         _ => value.clone(),
     })
 }

@@ -7,6 +7,7 @@
 //! **Invariant:** no function reaches the clock, randomness or the network but through [`Ambient`], except for RSA, ECDSA and Ed25519
 //! keys, which aws-lc makes with a generator of its own.
 
+mod address;
 mod ambient;
 mod args;
 mod case;

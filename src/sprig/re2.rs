@@ -33,6 +33,8 @@ pub(super) fn translate(pattern: &str) -> Parsed<Translated> {
         names: vec![String::new()],
         times: 1,
         most_times: vec![1],
+        delayed: String::new(),
+        swaps_lazy: false,
     };
     parser.run(pattern)?;
     Ok(Translated { pattern: parser.out, names: parser.names })
@@ -50,6 +52,10 @@ struct Parser<'a> {
     times: i64,
     /// The most of that among all items of each open group, that of the whole pattern first.
     most_times: Vec<i64>,
+    /// Flags that are not written yet: to RE2, a repetition after them is one of what stands before them.
+    delayed: String,
+    /// Whether they turn lazy repetitions into greedy ones and the other way round.
+    swaps_lazy: bool,
 }
 
 /// The part of `from` before `rest`, which is its end.
@@ -65,6 +71,9 @@ impl<'a> Parser<'a> {
         while let Some(letter) = self.rest.chars().next() {
             let start = self.rest;
             let repeat = last_repeat.take();
+            if !(matches!(letter, '*' | '+' | '?' | '(') || letter == '{' && counts(start).is_some()) {
+                self.write_delayed();
+            }
             match letter {
                 '(' => {
                     let opened = self.group()?;
@@ -116,6 +125,12 @@ impl<'a> Parser<'a> {
         if self.most_times.len() > 1 { error("missing closing )", pattern) } else { Ok(()) }
     }
 
+    fn write_delayed(&mut self) {
+        self.out.push_str(&self.delayed);
+        self.delayed.clear();
+        self.swaps_lazy = false;
+    }
+
     /// Notes how often the last item of the innermost open group repeats.
     fn repeats(&mut self, times: i64) {
         self.times = times;
@@ -150,8 +165,10 @@ impl<'a> Parser<'a> {
 
     /// Takes the mark of a lazy repetition and judges the repetition; operators do not stack.
     fn check_repeat(&mut self, start: &str, operand: bool, last_repeat: Option<&str>) -> Parsed<()> {
-        if self.rest.starts_with('?') {
-            self.copy(1);
+        let is_lazy = self.rest.starts_with('?');
+        self.skip(usize::from(is_lazy));
+        if is_lazy != self.swaps_lazy {
+            self.out.push('?');
         }
         if let Some(last) = last_repeat {
             return error("invalid nested repetition operator", before(last, self.rest));
@@ -179,6 +196,7 @@ impl<'a> Parser<'a> {
     fn group(&mut self) -> Parsed<bool> {
         let start = self.rest;
         let Some(flags) = start.strip_prefix("(?") else {
+            self.write_delayed();
             self.names.push(String::new());
             self.copy(1);
             return Ok(true);
@@ -189,6 +207,7 @@ impl<'a> Parser<'a> {
             if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
                 return error("invalid named capture", before(start, rest));
             }
+            self.write_delayed();
             self.names.push(name.to_owned());
             self.out.push('(');
             self.rest = rest;
@@ -216,8 +235,12 @@ impl<'a> Parser<'a> {
                     on.retain(|flag| !off.contains(flag));
                     let minus = if off.is_empty() { "" } else { "-" };
                     // Flags that change nothing are no flags for the other side.
-                    if letter == ':' || !on.is_empty() || !off.is_empty() {
-                        let _ = write!(self.out, "(?{on}{minus}{off}{letter}");
+                    if letter == ':' {
+                        self.write_delayed();
+                        let _ = write!(self.out, "(?{on}{minus}{off}:");
+                    } else if !on.is_empty() || !off.is_empty() {
+                        let _ = write!(self.delayed, "(?{on}{minus}{off})");
+                        self.swaps_lazy |= on.contains('U');
                     }
                     self.rest = rest;
                     return Ok(letter == ':');

@@ -13,8 +13,8 @@ use regex::bytes::{Captures, Match, Regex, RegexBuilder};
 
 use super::args::{self, STRING, STRING2, STRING3, bytes, int, string, text};
 use super::re2;
-use super::unicode::{is_digit, is_letter};
 use crate::gotemplate::Function;
+use crate::value::category::{is_digit, is_letter};
 use crate::value::{CallError, CallResult, ElementType, List, Signature, Type, Value, json, quote};
 
 /// Bytes that a compiled pattern may take.

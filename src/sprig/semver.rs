@@ -88,6 +88,10 @@ impl Object for VersionObject {
         Some(Value::string(self.version.to_string()))
     }
 
+    fn deep_copied(&self) -> Option<Value> {
+        Some(Value::object(Self { version: Version::default(), is_pointer: self.is_pointer }))
+    }
+
     fn is_true(&self) -> bool {
         true
     }

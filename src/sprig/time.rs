@@ -13,7 +13,7 @@ use jiff::tz::{TimeZone, TimeZoneDatabase};
 
 use super::args::{int, text};
 use super::layout;
-use crate::value::{CallResult, IntType, Kind, Method, Object, Signature, Text, Type, Value};
+use crate::value::{CallResult, IntType, Kind, Method, Object, Signature, Text, Type, Value, quote};
 
 /// The name of the type.
 pub(super) const TYPE_NAME: &str = "time.Time";
@@ -64,7 +64,7 @@ impl Zone {
     /// Whether clocks are put forward at a time.
     fn is_daylight_saving(&self, seconds: i64) -> bool {
         let Self::Table(zone) = self else { return false };
-        let seconds = seconds.clamp(Timestamp::MIN.as_second(), Timestamp::MAX.as_second());
+        let seconds = within_tables(seconds);
         let time = Timestamp::from_second(seconds).unwrap_or(Timestamp::UNIX_EPOCH);
         zone.to_offset_info(time).dst().is_dst()
     }
@@ -75,12 +75,20 @@ impl Zone {
             Self::Utc => (0, "UTC".to_owned()),
             Self::Fixed(name, offset) => (i64::from(*offset), (**name).to_owned()),
             Self::Table(zone) => {
-                let seconds = seconds.clamp(Timestamp::MIN.as_second(), Timestamp::MAX.as_second());
+                let seconds = within_tables(seconds);
                 let info = zone.to_offset_info(Timestamp::from_second(seconds).unwrap_or(Timestamp::UNIX_EPOCH));
                 (i64::from(info.offset().seconds()), info.abbreviation().to_owned())
             }
         }
     }
+}
+
+/// A time of which the tables of zones know: later ones are moved by whole rounds of the calendar.
+fn within_tables(seconds: i64) -> i64 {
+    const ROUND: i64 = 146_097 * DAY;
+    let (first, last) = (Timestamp::MIN.as_second(), Timestamp::MAX.as_second());
+    let rounds = (seconds.saturating_sub(last).max(0) as u64).div_ceil(ROUND as u64) as i64;
+    (seconds - rounds * ROUND).max(first)
 }
 
 /// The name of the type of a zone.
@@ -105,6 +113,10 @@ impl Object for Location {
 
     fn text(&self) -> Option<Text> {
         Some(Text::from(self.0.name()))
+    }
+
+    fn deep_copied(&self) -> Option<Value> {
+        Some(Value::object(Self(Zone::Fixed("".into(), 0))))
     }
 
     fn as_any(&self) -> &dyn Any {
@@ -371,6 +383,20 @@ impl Object for Time {
 
     fn text(&self) -> Option<Text> {
         Some(Text::from(layout::format(self, layout::STRING)))
+    }
+
+    fn go_text(&self) -> Option<Text> {
+        let time = self.civil();
+        let month = Value::Int(IntType::Month, time.month).to_text();
+        let zone = match &self.zone {
+            Zone::Utc if self.seconds == ZERO_TIME && self.nanosecond == 0 => "time.UTC".to_owned(),
+            // The zone of the machine counts as UTC here.
+            Zone::Utc => "time.Local".to_owned(),
+            zone => format!("time.Location({})", quote(zone.name())),
+        };
+        let Civil { year, day, hour, minute, second, nanosecond, .. } = time;
+        let text = format!("time.Date({year}, time.{month}, {day}, {hour}, {minute}, {second}, {nanosecond}, {zone})");
+        Some(Text::from(text))
     }
 
     fn encoded(&self) -> Option<Value> {

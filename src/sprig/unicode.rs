@@ -5,9 +5,7 @@
 //!
 //! **Invariant:** every invalid byte counts as one U+FFFD, as in Go.
 
-use std::sync::OnceLock;
-
-use regex::Regex;
+use crate::value::category::is_known;
 
 /// What Go reads an invalid byte as.
 const REPLACEMENT: char = char::REPLACEMENT_CHARACTER;
@@ -20,6 +18,16 @@ pub(super) fn runes(bytes: &[u8]) -> Vec<char> {
         runes.extend(chunk.invalid().iter().map(|_| REPLACEMENT));
     }
     runes
+}
+
+/// The first letter of a text and its width: `utf8.DecodeRune` in Go.
+pub(super) fn first_rune(bytes: &[u8]) -> Option<(char, usize)> {
+    let first = *bytes.first()?;
+    if first.is_ascii() {
+        return Some((char::from(first), 1));
+    }
+    let chunk = bytes.get(..bytes.len().min(4))?.utf8_chunks().next()?;
+    Some(chunk.valid().chars().next().map_or((REPLACEMENT, 1), |rune| (rune, rune.len_utf8())))
 }
 
 /// Maps every letter: `strings.Map` in Go.
@@ -79,68 +87,7 @@ pub(super) fn to_title(rune: char) -> char {
 
 fn single(rune: char, mut mapped: impl Iterator<Item = char>) -> char {
     match (mapped.next(), mapped.next()) {
-        (Some(mapped), None) => mapped,
+        (Some(mapped), None) if mapped == rune || is_known(mapped) => mapped,
         _ => rune,
     }
-}
-
-/// `unicode.IsUpper`: the category Lu.
-pub(super) fn is_upper(rune: char) -> bool {
-    if rune.is_ascii() { rune.is_ascii_uppercase() } else { in_category(Category::Upper, rune) }
-}
-
-/// `unicode.IsLower`: the category Ll.
-pub(super) fn is_lower(rune: char) -> bool {
-    if rune.is_ascii() { rune.is_ascii_lowercase() } else { in_category(Category::Lower, rune) }
-}
-
-/// `unicode.IsTitle`: the category Lt.
-pub(super) fn is_title(rune: char) -> bool {
-    !rune.is_ascii() && in_category(Category::Title, rune)
-}
-
-/// `unicode.IsLetter`: the category L.
-pub(super) fn is_letter(rune: char) -> bool {
-    if rune.is_ascii() { rune.is_ascii_alphabetic() } else { in_category(Category::Letter, rune) }
-}
-
-/// `unicode.IsNumber`: the category N.
-pub(super) fn is_number(rune: char) -> bool {
-    if rune.is_ascii() { rune.is_ascii_digit() } else { in_category(Category::Number, rune) }
-}
-
-/// `unicode.IsDigit`: the category Nd.
-pub(super) fn is_digit(rune: char) -> bool {
-    if rune.is_ascii() { rune.is_ascii_digit() } else { in_category(Category::Digit, rune) }
-}
-
-/// `unicode.IsPunct`: the category P.
-pub(super) fn is_punct(rune: char) -> bool {
-    in_category(Category::Punctuation, rune)
-}
-
-#[derive(Clone, Copy)]
-enum Category {
-    Upper,
-    Lower,
-    Title,
-    Letter,
-    Number,
-    Digit,
-    Punctuation,
-}
-
-fn in_category(category: Category, rune: char) -> bool {
-    static TABLES: [OnceLock<Option<Regex>>; 7] = [const { OnceLock::new() }; 7];
-    let (slot, pattern) = match category {
-        Category::Upper => (&TABLES[0], r"\p{Lu}"),
-        Category::Lower => (&TABLES[1], r"\p{Ll}"),
-        Category::Title => (&TABLES[2], r"\p{Lt}"),
-        Category::Letter => (&TABLES[3], r"\p{L}"),
-        Category::Number => (&TABLES[4], r"\p{N}"),
-        Category::Digit => (&TABLES[5], r"\p{Nd}"),
-        Category::Punctuation => (&TABLES[6], r"\p{P}"),
-    };
-    let table = slot.get_or_init(|| Regex::new(pattern).ok());
-    table.as_ref().is_some_and(|table| table.is_match(rune.encode_utf8(&mut [0; 4])))
 }

@@ -1,12 +1,10 @@
 //! URLs: taking apart and putting together.
 //!
 //! Counterpart: `url.go` of sprig 3.3.0 over Go's `net/url` (Go 1.26, colons in host names checked strictly for http and https).
-//! Errors about addresses in brackets do not tell why.
 //!
 //! **Invariant:** nothing is resolved or fetched.
 
-use std::net::Ipv6Addr;
-
+use super::address;
 use super::args::{STRING, bytes, fail, map, string};
 use crate::gotemplate::Function;
 use crate::value::{CallError, CallResult, Map, MapType, Signature, Type, Value, quote};
@@ -235,15 +233,10 @@ fn parse_address(text: &[u8]) -> Result<Vec<u8>, String> {
     let zone = text.windows(3).position(|window| window == b"%25");
     let (host, zone) = text.split_at_checked(zone.unwrap_or(text.len())).unwrap_or_default();
     let address = [unescape(host, Part::Host)?, unescape(zone, Part::Zone)?].concat();
-    let (number, zone) = cut(&address, b'%');
-    let number = String::from_utf8_lossy(number);
-    if zone.is_none() && number.parse::<std::net::Ipv4Addr>().is_ok() {
-        return Err("invalid IP-literal".to_owned());
+    match address::version(&address).map_err(|fault| format!("invalid host: {fault}"))? {
+        address::Version::Six => Ok(address),
+        address::Version::Four => Err("invalid IP-literal".to_owned()),
     }
-    if number.parse::<Ipv6Addr>().is_err() || zone.is_some_and(<[u8]>::is_empty) {
-        return Err(format!("invalid host: ParseAddr({}): unable to parse IP", quote(&address)));
-    }
-    Ok(address)
 }
 
 fn is_optional_port(port: &[u8]) -> bool {

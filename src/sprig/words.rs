@@ -7,8 +7,9 @@
 
 use super::args::{self, INT_STRING, STRING, bytes, fail, int, string};
 use super::case;
-use super::unicode::{self, is_lower, is_title, is_upper, map_runes, to_lower, to_title, to_upper};
+use super::unicode::{map_runes, to_lower, to_title, to_upper};
 use crate::gotemplate::Function;
+use crate::value::category::{is_letter, is_lower, is_title, is_upper};
 use crate::value::{CallError, CallResult, Signature, Type};
 
 /// The functions on words.
@@ -160,7 +161,7 @@ fn wrap(text: &[u8], width: i64, separator: &[u8], break_words: bool) -> Result<
 
 /// Whether a letter is part of a word for xstrings: a letter, but not of the common ideographs.
 pub(super) fn is_alphabet(rune: char) -> bool {
-    unicode::is_letter(rune) && !is_ideograph(rune)
+    is_letter(rune) && !is_ideograph(rune)
 }
 
 fn is_ideograph(rune: char) -> bool {

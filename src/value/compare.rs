@@ -127,7 +127,7 @@ fn deep_equal_at(left: &Value, right: &Value, depth: usize) -> bool {
         (Value::Uint(left_type, left), Value::Uint(right_type, right)) => left_type == right_type && left == right,
         (Value::Float(left), Value::Float(right)) => left == right,
         (Value::String(left), Value::String(right)) => left == right,
-        (Value::Bytes(left), Value::Bytes(right)) => left == right,
+        (Value::Bytes(left), Value::Bytes(right)) => left.is_nil() == right.is_nil() && **left == **right,
         (Value::List(left), Value::List(right)) => {
             left.element_type() == right.element_type()
                 && left.is_nil() == right.is_nil()

@@ -48,7 +48,8 @@ impl Value {
             Self::Uint(_, value) => serde_json::Value::from(*value),
             Self::Float(value) => serde_json::Value::Number(json::number(*value)?),
             Self::String(text) => serde_json::Value::String(valid_utf8(text.as_bytes()).into_owned()),
-            Self::Bytes(bytes) => serde_json::Value::String(STANDARD.encode(bytes)),
+            Self::Bytes(bytes) if bytes.is_nil() => serde_json::Value::Null,
+            Self::Bytes(bytes) => serde_json::Value::String(STANDARD.encode(&**bytes)),
             Self::List(list) if list.is_nil() => serde_json::Value::Null,
             Self::List(list) => {
                 let items: Result<_, _> = list.iter().map(|item| item.to_json_at(depth + 1)).collect();

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::release::is_nesting;
-use super::{Text, Value};
+use super::{Bytes, Text, Value};
 
 /// The Go type of a map.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,7 +95,7 @@ impl Map {
     pub fn zero_element(&self) -> Value {
         match self.go_type {
             MapType::Strings => Value::string(""),
-            MapType::Bytes => Value::Bytes(Rc::from([])),
+            MapType::Bytes => Value::Bytes(Bytes::NIL),
             MapType::Any | MapType::Named(_) => Value::Nil,
         }
     }

@@ -8,6 +8,8 @@
 //!
 //! **Invariant:** a value never knows about templates, Helm or Kubernetes.
 
+mod bytes;
+pub mod category;
 pub mod compare;
 mod complex;
 mod convert;
@@ -23,6 +25,7 @@ mod release;
 mod signature;
 mod text;
 
+pub use bytes::Bytes;
 pub use complex::complex_parts;
 pub use float::{append_float, format_float, format_float32};
 pub use list::{ElementType, List};
@@ -91,7 +94,7 @@ pub enum Value {
     /// `string`: bytes, usually UTF-8.
     String(Text),
     /// `[]byte`.
-    Bytes(Rc<[u8]>),
+    Bytes(Bytes),
     /// A slice.
     List(List),
     /// A map with string keys; clones share their entries.
@@ -288,10 +291,11 @@ impl Value {
         }
     }
 
-    /// Whether this is no value, or a nil list or map.
+    /// Whether this is no value, or a nil slice or map.
     pub fn is_nil(&self) -> bool {
         match self {
             Self::Nil => true,
+            Self::Bytes(bytes) => bytes.is_nil(),
             Self::List(list) => list.is_nil(),
             Self::Map(map) => map.is_nil(),
             _ => false,

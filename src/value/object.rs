@@ -51,6 +51,11 @@ pub trait Object: fmt::Debug {
         None
     }
 
+    /// What `GoString` gives, if the object has that method; used by `%#v`.
+    fn go_text(&self) -> Option<Text> {
+        None
+    }
+
     /// The value that encoders (`toJson`, `toYaml`) see instead of the object: JSON marshalling in Go.
     fn encoded(&self) -> Option<Value> {
         None
@@ -63,6 +68,11 @@ pub trait Object: fmt::Debug {
 
     /// What a function gets as its argument, if a copy in an interface has fewer methods than the object in its place.
     fn copied(&self) -> Option<Value> {
+        None
+    }
+
+    /// What `deepCopy` makes of the object, where that is another one: Go copies no field that is not exported.
+    fn deep_copied(&self) -> Option<Value> {
         None
     }
 

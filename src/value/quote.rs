@@ -1,10 +1,13 @@
 //! Go string and rune literals: `strconv.Quote`, `strconv.QuoteToASCII` and `strconv.QuoteRune` (Go 1.26).
 //!
-//! What is printable is decided by the standard library's own table, which has the categories that Go's has.
+//! What is printable is decided by the standard library's own table, which has the categories that Go's has, but for letters that are
+//! newer than Go's Unicode.
 //!
 //! **Invariant:** what comes out is ASCII or printable, whatever bytes go in.
 
 use std::fmt::Write as _;
+
+use super::category::is_known;
 
 /// A Go string literal in double quotes that stands for these bytes.
 pub fn quote(bytes: impl AsRef<[u8]>) -> String {
@@ -34,7 +37,7 @@ pub fn is_print(character: char) -> bool {
     let mut text = String::with_capacity(8);
     text.push('a');
     text.push(character);
-    text.escape_debug().nth(1) == Some(character)
+    text.escape_debug().nth(1) == Some(character) && is_known(character)
 }
 
 fn quote_with(bytes: &[u8], delimiter: char, ascii_only: bool) -> String {

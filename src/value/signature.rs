@@ -12,6 +12,8 @@ use super::Value;
 pub enum Type {
     /// `interface {}`: anything, also nothing.
     Any,
+    /// `reflect.Value`: as `Any`, but not a copy.
+    Reflected,
     /// `bool`.
     Bool,
     /// `int`.
@@ -43,6 +45,7 @@ impl Type {
     pub fn name(self) -> &'static str {
         match self {
             Self::Any => "interface {}",
+            Self::Reflected => "reflect.Value",
             Self::Bool => "bool",
             Self::Int => "int",
             Self::Int64 => "int64",

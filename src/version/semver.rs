@@ -13,8 +13,8 @@ use super::Error;
 /// The longest version text that is read, in bytes.
 pub const MAX_VERSION_LENGTH: usize = 256;
 
-/// A version. Equality and order are those of precedence: prereleases count, build metadata does not.
-#[derive(Clone, Debug)]
+/// A version; `0.0.0` by default. Equality and order are those of precedence: prereleases count, build metadata does not.
+#[derive(Clone, Debug, Default)]
 pub struct Version {
     major: u64,
     minor: u64,

@@ -34,3 +34,8 @@ fn toml_is_read_as_helm_reads_it() {
 fn charts_give_what_helm_gave() {
     check(include_str!("../data/differential/charts.jsonl"));
 }
+
+#[test]
+fn yaml_is_read_and_written_as_helm_does() {
+    check(include_str!("../data/differential/yaml.jsonl"));
+}

@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** a function runs only with arguments of the types that it declares.
 
-use crate::value::{ElementType, IntType, Kind, List, Map, MapType, Signature, Type, UintType, Value};
+use crate::value::{Bytes, ElementType, IntType, Kind, List, Map, MapType, Signature, Type, UintType, Value};
 
 use super::super::builtins::{self, Special};
 use super::super::error::Error;
@@ -178,7 +178,9 @@ impl<'x, H> Executor<'x, H> {
                 Some(zero) => Ok(zero),
                 None => Err(self.error(format!("cannot assign nil to {}", parameter.name()))),
             },
-            NodeKind::Bool(_) | NodeKind::Number(_) | NodeKind::String { .. } if parameter != Type::Any => {
+            NodeKind::Bool(_) | NodeKind::Number(_) | NodeKind::String { .. }
+                if !matches!(parameter, Type::Any | Type::Reflected) =>
+            {
                 self.constant(parameter, node)
             }
             _ => {
@@ -227,6 +229,9 @@ impl<'x, H> Executor<'x, H> {
 
     /// Guarantees that the value is assignable to the type.
     fn check_type(&self, operand: Operand, parameter: Type) -> Result<Value, Error> {
+        if parameter == Type::Reflected {
+            return Ok(operand.value);
+        }
         if parameter == Type::Any {
             // In Go the function gets a copy, in an interface.
             let copied = if let Value::Object(object) = &operand.value { object.copied() } else { None };
@@ -263,8 +268,8 @@ fn parameter(signature: &Signature, position: usize) -> Type {
 /// The value that stands for nil in a type that has one.
 fn zero_of_nillable(parameter: Type) -> Option<Value> {
     match parameter {
-        Type::Any => Some(Value::Nil),
-        Type::Bytes => Some(Value::Bytes(std::rc::Rc::from([]))),
+        Type::Any | Type::Reflected => Some(Value::Nil),
+        Type::Bytes => Some(Value::Bytes(Bytes::NIL)),
         Type::List => Some(Value::List(List::nil(ElementType::Any))),
         Type::Strings => Some(Value::List(List::nil(ElementType::String))),
         Type::Map => Some(Value::Map(Map::nil(MapType::Any))),

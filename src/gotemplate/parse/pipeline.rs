@@ -147,13 +147,14 @@ impl<'p, H> Parser<'p, H> {
         };
         let next = self.peek();
         let is_chained = next.kind == TokenKind::Field;
-        if is_chained && is_literal(&node.kind) {
-            let text = quote(At::Node(&node).print(&self.source));
-            return Err(self.error(&format!("unexpected . after term {text}")));
-        }
         while self.peek().kind == TokenKind::Field {
             let token = self.next();
             self.fields.push(field_name(token));
+        }
+        if is_chained && is_literal(&node.kind) {
+            // Only now, because an error names the line of the token that was seen last.
+            let text = quote(At::Node(&node).print(&self.source));
+            return Err(self.error(&format!("unexpected . after term {text}")));
         }
         let chained = take(&mut self.fields, height);
         if is_chained && matches!(node.kind, NodeKind::Field(_) | NodeKind::Variable(_)) {

@@ -7,7 +7,7 @@
 mod format;
 mod numbers;
 
-use crate::value::{IntType, Kind, MAX_DEPTH, Object, Text, Value, complex_parts, print};
+use crate::value::{Bytes, IntType, Kind, MAX_DEPTH, Object, Text, Value, complex_parts, print};
 
 use super::lex::rune_at;
 use format::Flags;
@@ -327,13 +327,17 @@ impl Printer {
         }
     }
 
-    fn bytes(&mut self, bytes: &[u8], verb: char, depth: usize) {
+    fn bytes(&mut self, bytes: &Bytes, verb: char, depth: usize) {
         match verb {
             's' | 'x' | 'X' | 'q' => {
                 self.string(bytes, verb);
             }
             'v' | 'd' if self.flags.go_syntax => {
-                self.out.extend_from_slice(if depth == 0 { b"[]byte{" } else { b"[]uint8{" });
+                self.out.extend_from_slice(if depth == 0 { b"[]byte" } else { b"[]uint8" });
+                if bytes.is_nil() {
+                    return self.out.extend_from_slice(b"(nil)");
+                }
+                self.out.push(b'{');
                 self.items(bytes.iter(), |printer, byte| {
                     printer.out.extend_from_slice(format!("{byte:#x}").as_bytes());
                 });
@@ -357,6 +361,10 @@ impl Printer {
         }
         if let Some(Value::Object(copy)) = object.copied() {
             return self.object(value, copy.as_ref(), verb, depth);
+        }
+        if let Some(text) = object.go_text().filter(|_| self.flags.go_syntax) {
+            self.out.extend_from_slice(text.as_bytes());
+            return;
         }
         if let Some(text) = object.text().filter(|_| has_method) {
             self.string(text.as_bytes(), verb);
@@ -402,6 +410,11 @@ impl Printer {
     /// A pointer within another value.
     fn address(&mut self, value: &Value, verb: char) {
         match verb {
+            'v' if self.flags.go_syntax => {
+                self.out.extend_from_slice(format!("({})(", value.type_name()).as_bytes());
+                self.out.extend_from_slice(print::ADDRESS);
+                self.out.push(b')');
+            }
             'v' => self.out.extend_from_slice(print::ADDRESS),
             _ => self.bad_verb(value, verb),
         }

@@ -1,11 +1,12 @@
 //! The scanner: text into tokens, with block structure from indentation and keys found in hindsight.
 //!
-//! Counterpart: go-yaml v2.4 `scannerc.go`. A scalar borrows from the text where it can. Differences: columns are counted but offsets are
-//! not, because a simple key cannot span lines; a byte order mark is only skipped at the start.
+//! Counterpart: go-yaml v2.4 `scannerc.go`. A scalar borrows from the text where it can. Columns are counted but offsets are not,
+//! because a simple key cannot span lines.
 //!
 //! **Invariant:** never gives a token while a later `:` could still make it a key.
 
 mod block;
+mod buffer;
 mod position;
 mod property;
 mod quoted;
@@ -15,6 +16,8 @@ use std::borrow::Cow;
 use std::collections::VecDeque;
 
 use super::error::ReadError;
+use super::input::Input;
+use buffer::Buffer;
 use position::Mark;
 
 /// The deepest nesting of flow collections and of indentation (go-yaml v2.4).
@@ -84,6 +87,8 @@ pub(super) struct Scanner<'a> {
     text: &'a str,
     bytes: &'a [u8],
     fault: Option<&'static str>,
+    /// Followed only where it matters: in a text with byte order marks.
+    buffer: Option<Buffer>,
     pos: usize,
     mark: Mark,
     tokens: VecDeque<Token<'a>>,
@@ -101,12 +106,14 @@ pub(super) struct Scanner<'a> {
 }
 
 impl<'a> Scanner<'a> {
-    /// A scanner over text without NUL. `fault` is why the text ends early; it is reported when reading comes there.
-    pub(super) fn new(text: &'a str, fault: Option<&'static str>) -> Self {
+    /// A scanner over checked text. Why that ends early is reported when reading comes there.
+    pub(super) fn new(input: &'a Input<'_>) -> Self {
+        let text = &*input.text;
         Self {
             text,
             bytes: text.as_bytes(),
-            fault,
+            fault: input.fault,
+            buffer: input.marks.map(|first_block| Buffer::new(text, first_block)),
             pos: 0,
             mark: Mark::default(),
             tokens: VecDeque::new(),

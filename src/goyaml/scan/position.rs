@@ -111,6 +111,7 @@ impl<'a> Scanner<'a> {
     /// Skips spaces, comments and empty lines.
     pub(super) fn skip_to_token(&mut self) -> Result<(), ReadError> {
         loop {
+            self.skip_for_mark()?;
             while self.byte(0) == b' ' || (self.byte(0) == b'\t' && (self.flow_level > 0 || !self.simple_key_allowed)) {
                 self.advance(1);
             }
@@ -130,10 +131,28 @@ impl<'a> Scanner<'a> {
         }
     }
 
+    /// Skips a character at the start of a line, whatever it is, if go-yaml takes it for a byte order mark.
+    fn skip_for_mark(&mut self) -> Result<(), ReadError> {
+        if self.buffer.is_none() {
+            return Ok(());
+        }
+        self.look(1)?;
+        let has_mark = self.buffer.as_ref().is_some_and(|buffer| buffer.begins_with_mark(self.text));
+        if has_mark && self.mark.column == 0 {
+            let width = self.text.get(self.pos..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8);
+            self.pos += width;
+            self.mark.column += 1;
+        }
+        Ok(())
+    }
+
     /// Fails if there are fewer characters left, because of a fault in the input: go-yaml reads ahead before it looks, and so comes
     /// upon the fault first.
-    pub(super) fn look(&self, count: usize) -> Result<(), ReadError> {
+    pub(super) fn look(&mut self, count: usize) -> Result<(), ReadError> {
         const LONGEST_CHAR: usize = 4;
+        if let Some(buffer) = &mut self.buffer {
+            buffer.look(self.text, self.pos, count);
+        }
         let Some(fault) = self.fault else { return Ok(()) };
         let rest = self.bytes.get(self.pos..).unwrap_or_default();
         if rest.len() >= count * LONGEST_CHAR || char_count(rest) >= count {

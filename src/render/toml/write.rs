@@ -34,6 +34,7 @@ enum Shape {
 fn shape(value: &Value) -> Result<Shape, String> {
     Ok(match value {
         Value::Nil => Shape::Nil,
+        Value::Bytes(bytes) if bytes.is_nil() => Shape::Nil,
         Value::List(list) if list.is_nil() => Shape::Nil,
         Value::Map(map) if map.is_nil() => Shape::Nil,
         Value::List(list) => {
@@ -80,7 +81,7 @@ fn seen(object: &dyn Object) -> Option<Value> {
 impl Encoder {
     fn document(&mut self, value: &Value) -> Result<(), String> {
         match shape(value)? {
-            Shape::Nil if matches!(value, Value::List(_)) => self.inline(value),
+            Shape::Nil if matches!(value, Value::Bytes(_) | Value::List(_)) => self.inline(value),
             Shape::Nil => Ok(()),
             Shape::Table(entries) => self.entries(&[], &entries),
             Shape::Tables(_) => Err("toml: top-level values must be Go maps or structs".to_owned()),

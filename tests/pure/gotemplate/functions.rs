@@ -1,7 +1,6 @@
 //! The functions and objects that the cases use, as the Go program that gave the expected results had them.
 
 use std::any::Any;
-use std::rc::Rc;
 
 use rhumb::gotemplate::{Call, FuncMap, Function};
 use rhumb::value::{
@@ -63,7 +62,7 @@ pub(super) fn functions() -> FuncMap<()> {
         Function::pure("duration", Signature::fixed(&[Type::Int64]), |args| typed_int(IntType::Duration, args)),
         Function::pure("month", Signature::fixed(&[Type::Int]), |args| typed_int(IntType::Month, args)),
         Function::pure("weekday", Signature::fixed(&[Type::Int]), |args| typed_int(IntType::Weekday, args)),
-        Function::pure("bytes", Signature::fixed(STRING), |args| Ok(Value::Bytes(Rc::from(text(args, 0).as_bytes())))),
+        Function::pure("bytes", Signature::fixed(STRING), |args| Ok(Value::Bytes(text(args, 0).as_bytes().into()))),
         Function::pure("fail", Signature::fixed(STRING), |args| Err(CallError::new(text(args, 0).to_string()))),
         Function::pure("set", Signature::fixed(&[Type::Map, Type::String, Type::Any]), |args| {
             let map = args[0].as_map().expect("a map");
