@@ -139,7 +139,7 @@ mod tests {
         is_send(&cluster.wait(&[], wait));
         is_send(&cluster.wait_single(&serde_json::Value::Null, wait));
         is_send(&cluster.delete(&[], delete));
-        is_send(&cluster.drift(&[], apply, &rules));
+        is_send(&cluster.drift(&[], &[], apply, &rules));
         is_send(&cluster.correct(&[], &[], apply, &rules));
         is_send(&cluster.lookup("", "", "", ""));
         is_send(&cluster.apply_crds(&[], CrdPolicy::Create, &apply.origin, std::time::Duration::ZERO));

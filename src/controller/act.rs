@@ -82,11 +82,26 @@ pub(super) async fn act(
             action::test(bench, &settings).await
         }
         ReleaseAction::Unlock => action::unlock(bench).await,
-        ReleaseAction::CorrectDrift => {
-            action::correct_drift(bench, &settings, &seen.objects, &seen.drifted, &ignore_rules(&release)?).await
-        }
+        ReleaseAction::CorrectDrift => correct_drift(&release, inputs, seen, &settings, ctx).await?,
     };
     ctx.metrics.action_ended(action.name(), outcome.failure.is_none());
+    Ok(outcome)
+}
+
+/// Puts drift right, and notes it: what others bring back each time is left alone for a while.
+async fn correct_drift(
+    release: &HelmRelease,
+    inputs: &Inputs,
+    seen: &Seen,
+    settings: &Settings,
+    ctx: &Context,
+) -> Result<Outcome, Error> {
+    let bench = &inputs.bench;
+    let rules = ignore_rules(release)?;
+    let outcome = action::correct_drift(bench, settings, &seen.objects, &seen.drifted, &rules).await;
+    if outcome.failure.is_none() {
+        ctx.contests.corrected(&bench.origin.release, &seen.drifted, Instant::now());
+    }
     Ok(outcome)
 }
 

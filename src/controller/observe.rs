@@ -17,8 +17,8 @@ use crate::action::{Settings, manifest_objects};
 use crate::api::conditions::{condition_status, condition_type, find, reason};
 use crate::api::helm_release::DriftMode;
 use crate::api::{HelmRelease, HelmReleaseStatus};
-use crate::diff::{IgnoreRule, IgnoreRules, ObjectDrift, Selector};
-use crate::lifecycle::{DriftFacts, Observation, ReleaseFacts, ReleaseState, determine_state};
+use crate::diff::{IgnoreRule, IgnoreRules, ObjectDrift, ObjectReference, Selector};
+use crate::lifecycle::{Contest, DriftFacts, Observation, ReleaseFacts, ReleaseState, determine_state};
 use crate::release::{Release, config_digest, snapshot_digest};
 use crate::storage::{StorageKey, Stored};
 
@@ -50,6 +50,7 @@ pub(super) struct Seen {
     latest: Option<ReleaseFacts>,
     revisions: Vec<(i64, String)>,
     foreign_action: Option<Duration>,
+    contest: Option<Contest>,
     /// Whether live objects were compared with the manifest.
     pub(super) drift_checked: bool,
     /// The manifest's objects, if they were compared.
@@ -71,6 +72,7 @@ impl Seen {
             drift,
             status,
             foreign_action: self.foreign_action,
+            contest: self.contest.clone(),
             revisions: self.revisions.clone(),
         }
     }
@@ -92,6 +94,7 @@ pub(super) async fn observe(
         newest,
         latest,
         foreign_action: None,
+        contest: None,
         revisions: revisions(status, inputs).await?,
         drift_checked: corrected,
         objects: Vec::new(),
@@ -99,8 +102,13 @@ pub(super) async fn observe(
     };
     seen.foreign_action = foreign_action(&seen, status, inputs, ctx);
     let in_sync = matches!(determine_state(&inputs.desired, &seen.observation(status)), ReleaseState::InSync(_));
-    if in_sync && !corrected && inputs.desired.drift != DriftMode::Disabled {
-        look_for_drift(release, inputs, &mut seen).await?;
+    if in_sync && inputs.desired.drift != DriftMode::Disabled {
+        let held = ctx.contests.held(&inputs.bench.origin.release, Instant::now());
+        let (held, contest) = held.map_or_else(Default::default, |(objects, contest)| (objects, Some(contest)));
+        seen.contest = contest;
+        if !corrected {
+            look_for_drift(release, inputs, &held, &mut seen).await?;
+        }
     }
     Ok(seen)
 }
@@ -121,11 +129,16 @@ fn foreign_action(seen: &Seen, status: &HelmReleaseStatus, inputs: &Inputs, ctx:
     }
 }
 
-async fn look_for_drift(release: &HelmRelease, inputs: &Inputs, seen: &mut Seen) -> Result<(), Error> {
+async fn look_for_drift(
+    release: &HelmRelease,
+    inputs: &Inputs,
+    held: &[ObjectReference],
+    seen: &mut Seen,
+) -> Result<(), Error> {
     let Some(newest) = &seen.newest else { return Ok(()) };
     seen.objects = manifest_objects(&newest.release.manifest)?;
     let options = inputs.bench.apply_options(&Settings::correct_drift(release));
-    seen.drifted = inputs.bench.cluster.drift(&seen.objects, &options, &ignore_rules(release)?).await?;
+    seen.drifted = inputs.bench.cluster.drift(&seen.objects, held, &options, &ignore_rules(release)?).await?;
     seen.drift_checked = true;
     Ok(())
 }

@@ -27,6 +27,12 @@ mod releases;
 /// What expressions in CEL say of objects and dependencies.
 mod expressions;
 
+/// Release records that do not fit into a Secret.
+mod records;
+
+/// What ends a wait early.
+mod interruption;
+
 /// Where charts and values come from, and what happens when they do not.
 mod sources;
 
