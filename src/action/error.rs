@@ -94,6 +94,17 @@ impl Error {
         }
     }
 
+    /// Whether the cluster, rather than the release, is at fault: it did not answer, or somebody else was faster.
+    pub(super) fn is_passing(&self) -> bool {
+        match self {
+            Self::Cluster(error) => error.is_fault(),
+            Self::Storage(storage::Error::Request(failure)) => failure.is_fault(),
+            Self::Storage(error) => error.class() == Class::Transient,
+            Self::Hook { source, .. } => source.is_passing(),
+            _ => false,
+        }
+    }
+
     /// Whether trying again with the same input can help.
     pub fn class(&self) -> Class {
         match self {

@@ -52,7 +52,7 @@ impl<'a> Journal<'a> {
     pub(super) fn conclude(self, outcome: Outcome, result: Result<(), Error>, started: Instant) -> Outcome {
         let cancelled = result.as_ref().is_err_and(Error::is_cancelled);
         let interrupted_by = self.bench.interrupt.by().filter(|_| cancelled).map(str::to_owned);
-        let failure = result.err().map(|error| Failure { message: error.to_string() });
+        let failure = result.err().map(|error| Failure { message: error.to_string(), is_passing: error.is_passing() });
         Outcome { writes: self.writes, failure, interrupted_by, duration: started.elapsed(), ..outcome }
     }
 

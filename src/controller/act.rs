@@ -62,7 +62,7 @@ pub(super) async fn act(
                 }
                 Err(error) => {
                     let mut outcome = Outcome::of(action.clone());
-                    outcome.failure = Some(Failure { message: error.to_string() });
+                    outcome.failure = Some(Failure { message: error.to_string(), is_passing: false });
                     outcome.duration = started.elapsed();
                     outcome
                 }
@@ -81,7 +81,7 @@ pub(super) async fn act(
             draft.write(ctx).await?;
             action::test(bench, &settings).await
         }
-        ReleaseAction::Unlock => action::unlock(bench).await,
+        ReleaseAction::Unlock => Outcome { is_own: seen.is_own_action(), ..action::unlock(bench).await },
         ReleaseAction::CorrectDrift => correct_drift(&release, inputs, seen, &settings, ctx).await?,
     };
     ctx.metrics.action_ended(action.name(), outcome.failure.is_none());

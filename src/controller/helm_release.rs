@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use jiff::Timestamp;
 use kube_runtime::controller::Action;
+use kube_runtime::reflector::ObjectRef;
 
 use super::act::{Draft, act};
 use super::context::{Context, identity};
@@ -23,8 +24,10 @@ pub(super) async fn reconcile(stored: Arc<HelmRelease>, ctx: Arc<Context>) -> Re
     let started = Instant::now();
     ctx.metrics.reconcile_started("helmrelease");
     let slot = ctx.slots.take().await;
+    let engagement = ctx.engagements.begin(&stored, slot);
+    // It may have changed while it waited for its place.
+    let stored = ctx.releases.get(&ObjectRef::from_obj(&*stored)).unwrap_or(stored);
     let release = ctx.written.newest(stored);
-    let engagement = ctx.engagements.begin(&release, slot);
     let (ending, release) = match Box::pin(run(&release, &engagement, &ctx)).await {
         Ok((ending, release)) => (ending, release),
         Err(error) => {

@@ -60,6 +60,11 @@ pub(super) struct Seen {
 }
 
 impl Seen {
+    /// Whether a pending record is of an action of ours that was cut short.
+    pub(super) fn is_own_action(&self) -> bool {
+        self.foreign_action.is_none()
+    }
+
     /// The facts, with the status as it is now.
     pub(super) fn observation<'a>(&self, status: &'a HelmReleaseStatus) -> Observation<'a> {
         let drift = match (self.drift_checked, self.drifted.is_empty()) {
@@ -117,8 +122,11 @@ pub(super) async fn observe(
 /// was left behind: that is written before any record.
 fn foreign_action(seen: &Seen, status: &HelmReleaseStatus, inputs: &Inputs, ctx: &Context) -> Option<Duration> {
     let pending = seen.latest.as_ref().filter(|latest| latest.status.is_pending());
-    let ours = find(&status.conditions, condition_type::READY)
+    let released = find(&status.conditions, condition_type::READY)
         .is_some_and(|ready| ready.status == condition_status::UNKNOWN && ready.reason == reason::PROGRESSING);
+    let remediated = find(&status.conditions, condition_type::RECONCILING)
+        .is_some_and(|reconciling| reconciling.message.starts_with("Running 'rollback'"));
+    let ours = released || remediated;
     let key = inputs.bench.key.clone();
     match pending {
         Some(latest) if !ours => Some(ctx.foreign_actions.seen(key, latest.revision)),

@@ -58,6 +58,8 @@ pub struct Write {
 pub struct Failure {
     /// The message for conditions and events; never holds Secret values.
     pub message: String,
+    /// Whether the cluster was at fault, such as by not answering; that counts against no budget of retries.
+    pub is_passing: bool,
 }
 
 /// What became of an action.
@@ -83,6 +85,8 @@ pub struct Outcome {
     pub chart: Option<String>,
     /// The pending status that an unlock found.
     pub pending: Option<Status>,
+    /// For an unlock: the action that was cut short was ours.
+    pub is_own: bool,
     /// Whose change made the wait pointless, as `<kind>/<namespace>/<name>`; none if the action came to an end of its own.
     pub interrupted_by: Option<String>,
 }
@@ -101,6 +105,7 @@ impl Outcome {
             revision: None,
             chart: None,
             pending: None,
+            is_own: false,
             interrupted_by: None,
         }
     }
@@ -291,7 +296,7 @@ fn record_interruption(
     now: Timestamp,
 ) -> (HelmReleaseStatus, Vec<Event>) {
     let why = format!("New reconciliation triggered by {trigger}");
-    let told = Outcome { failure: Some(Failure { message: why.clone() }), ..outcome.clone() };
+    let told = Outcome { failure: Some(Failure { message: why.clone(), is_passing: true }), ..outcome.clone() };
     let report = Report::of(&status, desired, &told);
     let mut conditions = Conditions::edit(&mut status.conditions, desired.generation, now);
     let reason = reason::HEALTH_CHECK_CANCELED;
@@ -432,7 +437,11 @@ fn record_writes(status: &mut HelmReleaseStatus, outcome: &Outcome) {
     for write in &outcome.writes {
         let known = status.history.iter().any(|kept| kept.version == write.snapshot.version);
         // Revisions that this object never made stay out of its history.
-        let makes_revision = outcome.action != ReleaseAction::Unlock && outcome.action != ReleaseAction::Test;
+        let makes_revision = match outcome.action {
+            ReleaseAction::Unlock => outcome.is_own,
+            ReleaseAction::Test => false,
+            _ => true,
+        };
         if !(known || write.is_target && makes_revision) {
             continue;
         }
@@ -444,7 +453,8 @@ fn record_writes(status: &mut HelmReleaseStatus, outcome: &Outcome) {
         if snapshot.oci_digest.is_none() {
             snapshot.oci_digest = earlier.and_then(|kept| kept.oci_digest.clone());
         }
-        snapshot.action = snapshot_action(&outcome.action, write.is_target, earlier);
+        snapshot.action =
+            snapshot_action(&outcome.action, write.is_target, earlier).or_else(|| cut_short(status, outcome));
         history::upsert(&mut status.history, snapshot);
     }
 }
@@ -463,6 +473,17 @@ fn snapshot_action(action: &ReleaseAction, is_target: bool, earlier: Option<&Sna
     }
 }
 
+/// The action of ours that an unlock found cut short. Its revision belongs to the history, or what precedes it could not be rolled back to.
+fn cut_short(status: &HelmReleaseStatus, outcome: &Outcome) -> Option<String> {
+    let pending = outcome.pending.filter(|_| outcome.is_own)?;
+    let action = match (pending, status.last_attempted_release_action) {
+        (Status::PendingRollback, _) => "rollback",
+        (_, Some(ReleaseActionName::Install)) => "install",
+        (_, _) => "upgrade",
+    };
+    Some(action.to_owned())
+}
+
 fn count_failure(status: &mut HelmReleaseStatus, desired: &Desired, outcome: &Outcome) {
     // Drift that cannot be put right is no failure of the release.
     if outcome.action == ReleaseAction::CorrectDrift {
@@ -470,6 +491,7 @@ fn count_failure(status: &mut HelmReleaseStatus, desired: &Desired, outcome: &Ou
     }
     status.failures += 1;
     let counts = match outcome.action {
+        _ if outcome.failure.as_ref().is_some_and(|failure| failure.is_passing) => false,
         ReleaseAction::Install | ReleaseAction::Upgrade => outcome.reached_storage(),
         ReleaseAction::Test => outcome.tests.is_some() && !ignores_tests(status, desired),
         _ => false,

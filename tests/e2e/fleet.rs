@@ -89,6 +89,37 @@ async fn dependent_release_starts_when_its_dependency_is_ready() -> Result<()> {
     Ok(())
 }
 
+/// How long a chain of releases is.
+const CHAIN: usize = 10;
+
+#[tokio::test]
+async fn a_chain_of_ten_is_ready_two_seconds_after_its_own_work() -> Result<()> {
+    let scene = Scene::start("chain").await?;
+    // What one of them takes where nothing is in its way.
+    let mut alone = Duration::ZERO;
+    for number in 0..TIMED {
+        let name = format!("alone{number}");
+        let began = Instant::now();
+        scene.apply_release(&name, &hello_spec("1.0.0")).await?;
+        scene.ready(&name, "1.0.0").await?;
+        alone += began.elapsed() / u32::try_from(TIMED)?;
+    }
+    let began = Instant::now();
+    for number in (0..CHAIN).rev() {
+        let mut spec = hello_spec("1.0.0");
+        if number > 0 {
+            spec["dependsOn"] = json!([{"name": format!("link{}", number - 1)}]);
+        }
+        scene.apply_release(&format!("link{number}"), &spec).await?;
+    }
+    scene.ready(&format!("link{}", CHAIN - 1), "1.0.0").await?;
+    let took = began.elapsed();
+    println!("a chain of {CHAIN} takes {took:?}, one alone {alone:?}");
+    let own_work = alone * u32::try_from(CHAIN)?;
+    assert!(took < own_work + Duration::from_secs(2), "it took {took:?}, with own work of {own_work:?}");
+    Ok(())
+}
+
 #[tokio::test]
 async fn suspended_release_is_left_alone_until_it_is_resumed() -> Result<()> {
     let scene = Scene::start("suspend").await?;

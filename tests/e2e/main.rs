@@ -39,6 +39,12 @@ mod sources;
 /// Releases in other clusters.
 mod remote;
 
+/// Kills and faults at random.
+mod chaos;
+
+/// Drift of live objects: found, told, put right, or left.
+mod drift;
+
 /// The operator ends, is killed, and is back.
 mod resilience;
 

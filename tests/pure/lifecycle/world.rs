@@ -187,7 +187,10 @@ impl World {
     fn act(&mut self, action: &ReleaseAction) -> Outcome {
         let mut outcome = Outcome::of(action.clone());
         let failure = self.failures.get(action.name()).cloned();
-        outcome.failure = failure.clone().map(|message| Failure { message });
+        outcome.failure = failure.clone().map(|message| {
+            let is_passing = message.starts_with("passing: ");
+            Failure { message, is_passing }
+        });
         outcome.interrupted_by =
             failure.as_ref().and_then(|message| message.strip_prefix("interrupted by: ")).map(str::to_owned);
         let before_storage = failure.as_ref().is_some_and(|message| message.starts_with("before storage: "));
