@@ -30,7 +30,7 @@ pub async fn correct_drift(
         Ok(result) => result.map(|_| ()),
         Err(_) => Err(crate::cluster::Error::Timeout { what: "the correction of drift".to_owned() }.into()),
     };
-    outcome.failure = result.err().map(|error| Failure { message: error.to_string() });
+    outcome.failure = result.err().map(|error| Failure { message: error.to_string(), is_passing: error.is_passing() });
     outcome.duration = started.elapsed();
     outcome
 }

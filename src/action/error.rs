@@ -28,7 +28,7 @@ pub enum Error {
     #[error("failed early due to stalled resources: [{}]", list(.0))]
     FailedEarly(Vec<NotReady>),
     /// The wait was called off.
-    #[error("the wait was cancelled: the operator stops, or a newer revision of the object is there")]
+    #[error("the wait was called off: something else is wanted meanwhile")]
     Cancelled,
     /// A hook failed.
     #[error("{event} hooks failed: hook {path} ({kind}/{name}): {source}")]
@@ -82,6 +82,26 @@ impl Error {
             WaitOutcome::Failed(objects) => Err(Self::FailedEarly(objects)),
             WaitOutcome::TimedOut(objects) => Err(Self::NotReady(objects)),
             WaitOutcome::Cancelled => Err(Self::Cancelled),
+        }
+    }
+
+    /// Whether a wait was called off, rather than anything having gone wrong.
+    pub(super) fn is_cancelled(&self) -> bool {
+        match self {
+            Self::Cancelled | Self::Cluster(cluster::Error::Cancelled) => true,
+            Self::Hook { source, .. } => source.is_cancelled(),
+            _ => false,
+        }
+    }
+
+    /// Whether the cluster, rather than the release, is at fault: it did not answer, or somebody else was faster.
+    pub(super) fn is_passing(&self) -> bool {
+        match self {
+            Self::Cluster(error) => error.is_fault(),
+            Self::Storage(storage::Error::Request(failure)) => failure.is_fault(),
+            Self::Storage(error) => error.class() == Class::Transient,
+            Self::Hook { source, .. } => source.is_passing(),
+            _ => false,
         }
     }
 

@@ -61,7 +61,7 @@ pub(super) async fn run_selected(
         if hook.delete_policies.is_empty() {
             hook.delete_policies = vec![DeletePolicy::BeforeHookCreation];
         }
-        let result = run_one(bench, settings, &mut hook).await;
+        let result = run_one(bench, settings, &mut hook, event).await;
         if let Some(kept) = hooks.get_mut(index) {
             *kept = hook.clone();
         }
@@ -79,14 +79,14 @@ pub(super) async fn run_selected(
     clean(bench, settings, &done, DeletePolicy::HookSucceeded).await
 }
 
-async fn run_one(bench: &Workbench, settings: &Settings, hook: &mut Hook) -> Result<(), Error> {
+async fn run_one(bench: &Workbench, settings: &Settings, hook: &mut Hook, event: HookEvent) -> Result<(), Error> {
     let object = hook_object(bench, settings, hook)?;
     let objects = std::slice::from_ref(&object);
     if hook.delete_policies.contains(&DeletePolicy::BeforeHookCreation) {
         delete(bench, settings, hook, objects).await?;
     }
     hook.last_run = HookRun { started_at: Some(Time::from(now())), completed_at: None, phase: HookPhase::Running };
-    let result = create_and_wait(bench, settings, objects, &object).await;
+    let result = create_and_wait(bench, settings, objects, &object, event).await;
     hook.last_run.completed_at = Some(Time::from(now()));
     hook.last_run.phase = if result.is_ok() { HookPhase::Succeeded } else { HookPhase::Failed };
     result
@@ -97,10 +97,15 @@ async fn create_and_wait(
     settings: &Settings,
     objects: &[Value],
     object: &Value,
+    event: HookEvent,
 ) -> Result<(), Error> {
     let options = ApplyOptions { mark: false, strict: settings.validate, ..ApplyOptions::new(bench.origin.clone()) };
     bench.cluster.apply(objects, &options).await?.into_result()?;
-    let wait = bench.wait_options(settings, Purpose::Hook);
+    let mut wait = bench.wait_options(settings, Purpose::Hook);
+    if event == HookEvent::Test {
+        // A test that was cut short is simply run again.
+        wait.abort = wait.cancel.clone();
+    }
     Error::of_wait(bench.slot.idle(bench.cluster.wait_single(object, &wait)).await?)
 }
 
@@ -139,7 +144,7 @@ async fn delete(bench: &Workbench, settings: &Settings, hook: &Hook, objects: &[
         origin: bench.origin.clone(),
         propagation: Propagation::Background,
         wait: Some(settings.timeout),
-        cancel: bench.cancel.clone(),
+        cancel: bench.interrupt.all(),
         only_owned: false,
     };
     let report = bench.slot.idle(bench.cluster.delete(objects, &options)).await?;

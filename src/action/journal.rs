@@ -12,7 +12,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use super::{Error, Workbench, now};
 use crate::api::Snapshot;
 use crate::lifecycle::{Failure, Outcome, Write};
-use crate::release::{Release, SNAPSHOT_API_VERSION, config_digest, snapshot_digest};
+use crate::release::{Release, SNAPSHOT_API_VERSION, Slimming, config_digest, snapshot_digest};
 use crate::storage::Stored;
 
 /// Writes records and notes them down.
@@ -29,7 +29,7 @@ impl<'a> Journal<'a> {
     /// Writes the revision that the action is about.
     pub(super) async fn create(&mut self, release: Release) -> Result<Arc<Stored>, Error> {
         let stored = self.bench.storage.create(&self.bench.key, release, now()).await?;
-        self.note(&stored.release, true)?;
+        self.note(&stored.release, stored.slimming, true)?;
         Ok(stored)
     }
 
@@ -45,24 +45,26 @@ impl<'a> Journal<'a> {
 
     /// Notes an older revision that stays as it is: Helm writes it once more, which changes nothing.
     pub(super) fn keep_other(&mut self, release: &Release) -> Result<(), Error> {
-        self.note(release, false)
+        self.note(release, Slimming::None, false)
     }
 
     /// The outcome of an action that has ended: what was written, whether it failed, how long it took.
     pub(super) fn conclude(self, outcome: Outcome, result: Result<(), Error>, started: Instant) -> Outcome {
-        let failure = result.err().map(|error| Failure { message: error.to_string() });
-        Outcome { writes: self.writes, failure, duration: started.elapsed(), ..outcome }
+        let cancelled = result.as_ref().is_err_and(Error::is_cancelled);
+        let interrupted_by = self.bench.interrupt.by().filter(|_| cancelled).map(str::to_owned);
+        let failure = result.err().map(|error| Failure { message: error.to_string(), is_passing: error.is_passing() });
+        Outcome { writes: self.writes, failure, interrupted_by, duration: started.elapsed(), ..outcome }
     }
 
     async fn replace(&mut self, stored: &Stored, release: Release, is_target: bool) -> Result<Arc<Stored>, Error> {
         let stored = self.bench.storage.update(&self.bench.key, stored, release, now()).await?;
-        self.note(&stored.release, is_target)?;
+        self.note(&stored.release, stored.slimming, is_target)?;
         Ok(stored)
     }
 
-    fn note(&mut self, release: &Release, is_target: bool) -> Result<(), Error> {
+    fn note(&mut self, release: &Release, slimming: Slimming, is_target: bool) -> Result<(), Error> {
         let oci_digest = if is_target { self.bench.oci_digest.clone() } else { None };
-        self.writes.push(Write { snapshot: snapshot(release, oci_digest)?, is_target });
+        self.writes.push(Write { snapshot: snapshot(release, oci_digest)?, is_target, slimming });
         Ok(())
     }
 }

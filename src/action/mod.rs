@@ -10,6 +10,7 @@ mod correct_drift;
 mod error;
 mod hooks;
 mod install;
+mod interrupt;
 mod inventory;
 mod journal;
 mod manifest;
@@ -26,7 +27,6 @@ mod upgrade;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use tokio_util::sync::CancellationToken;
 
 use crate::cluster::{ApplyOptions, Cluster, CustomRule, Origin, Ownership, WaitOptions};
 use crate::readiness::{HealthChecks, Purpose};
@@ -36,6 +36,7 @@ pub use ambient::SystemAmbient;
 pub use correct_drift::correct_drift;
 pub use error::Error;
 pub use install::install;
+pub use interrupt::Interrupt;
 pub use manifest::manifest_objects;
 pub use prepare::{Prepared, Request, prepare};
 pub use rollback::rollback;
@@ -64,8 +65,8 @@ pub struct Workbench {
     pub origin: Origin,
     /// The place among the releases being worked on; given up while waiting.
     pub slot: Slot,
-    /// Ends waits early when the program stops or the request has changed.
-    pub cancel: CancellationToken,
+    /// Ends waits early when the release is wanted otherwise.
+    pub interrupt: Interrupt,
     /// What readiness of custom resources means for this release.
     pub health_checks: Arc<HealthChecks>,
     /// Digest of the chart's artifact, for snapshots.
@@ -93,8 +94,10 @@ impl Workbench {
             origin: self.origin.clone(),
             purpose,
             timeout: settings.timeout,
-            cancel: self.cancel.clone(),
-            custom: (!self.health_checks.is_empty()).then_some(rule),
+            cancel: self.interrupt.waits(),
+            abort: self.interrupt.all(),
+            // Expressions belong to the other way to judge readiness, as in Flux.
+            custom: (!self.health_checks.is_empty() && !settings.legacy_wait).then_some(rule),
             fail_fast: true,
         }
     }

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use super::journal::Journal;
 use super::manifest::manifest_objects;
-use super::upgrade::{perform, supersede};
+use super::upgrade::{describe_failure, perform, supersede};
 use super::{Error, Settings, Workbench, inventory, now};
 use crate::api::HelmRelease;
 use crate::lifecycle::{Outcome, ReleaseAction};
@@ -56,8 +56,7 @@ async fn run(
             Ok(())
         }
         Err(error) => {
-            release.info.status = Status::Failed;
-            release.info.description = format!("Rollback {:?} failed: {error}", release.name);
+            describe_failure(&mut release, "Rollback", &error);
             journal.update(&stored, release).await?;
             Err(error)
         }

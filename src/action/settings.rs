@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::api::HelmRelease;
 use crate::api::action::{CrdsPolicy, DeletionPropagation, ServerSideApplyMode, TestFilter};
 use crate::api::defaults::HelmProfile;
+use crate::api::helm_release::WaitStrategyName;
 use crate::api::post_renderer::PostRenderStrategy;
 use crate::cluster::{CrdPolicy, Propagation};
 use crate::release::ApplyMethod;
@@ -21,6 +22,8 @@ pub struct Settings {
     pub wait: bool,
     /// Wait until Jobs have completed.
     pub wait_for_jobs: bool,
+    /// Judge readiness as Helm 3 did.
+    pub legacy_wait: bool,
     /// Run hooks.
     pub hooks: bool,
     /// Refuse unknown fields.
@@ -64,6 +67,7 @@ impl Settings {
             timeout,
             wait: true,
             wait_for_jobs: true,
+            legacy_wait: release.wait_strategy(HelmProfile::Helm4) == WaitStrategyName::Legacy,
             hooks: true,
             validate: true,
             validate_values: true,

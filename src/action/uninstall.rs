@@ -102,7 +102,7 @@ async fn delete_objects(bench: &Workbench, settings: &Settings, release: &Releas
         origin: bench.origin.clone(),
         propagation: settings.propagation,
         wait: settings.wait.then_some(settings.timeout),
-        cancel: bench.cancel.clone(),
+        cancel: bench.interrupt.waits(),
         only_owned: true,
     };
     let report = bench.slot.idle(bench.cluster.delete(&objects, &options)).await?;

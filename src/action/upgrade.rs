@@ -16,6 +16,9 @@ use crate::readiness::Purpose;
 use crate::release::{HookEvent, Release, Status};
 use crate::storage::{StorageKey, Stored};
 
+/// The longest description of a failure in a record; the conditions tell all of it.
+const MAX_DESCRIPTION_BYTES: usize = 8 * 1024;
+
 /// Upgrades to a prepared release.
 pub async fn upgrade(bench: &Workbench, settings: &Settings, prepared: Prepared) -> Outcome {
     let started = Instant::now();
@@ -78,7 +81,14 @@ pub(super) async fn supersede(stored: &Stored, journal: &mut Journal<'_>) -> Res
 /// Notes in a record that its action failed, in Helm's words.
 pub(super) fn describe_failure(release: &mut Release, what: &str, error: &Error) {
     release.info.status = Status::Failed;
-    release.info.description = format!("{what} {:?} failed: {error}", release.name);
+    let mut description = format!("{what} {:?} failed: {error}", release.name);
+    // The record must still fit into its Secret.
+    let mut end = description.len().min(MAX_DESCRIPTION_BYTES);
+    while !description.is_char_boundary(end) {
+        end -= 1;
+    }
+    description.truncate(end);
+    release.info.description = description;
 }
 
 /// Hooks before, objects, what is left over from before, readiness, hooks after.
@@ -156,7 +166,7 @@ async fn delete_objects(bench: &Workbench, objects: &[Value]) -> Result<(), Erro
         origin: bench.origin.clone(),
         propagation: Propagation::Background,
         wait: None,
-        cancel: bench.cancel.clone(),
+        cancel: bench.interrupt.waits(),
         only_owned: false,
     };
     let report = bench.cluster.delete(objects, &options).await?;
@@ -165,6 +175,9 @@ async fn delete_objects(bench: &Workbench, objects: &[Value]) -> Result<(), Erro
 
 /// Waits until the objects are ready.
 async fn wait(bench: &Workbench, settings: &Settings, objects: &[Value]) -> Result<(), Error> {
-    let options = bench.wait_options(settings, Purpose::Release { wait_for_jobs: settings.wait_for_jobs });
+    let wait_for_jobs = settings.wait_for_jobs;
+    let purpose =
+        if settings.legacy_wait { Purpose::Legacy { wait_for_jobs } } else { Purpose::Release { wait_for_jobs } };
+    let options = bench.wait_options(settings, purpose);
     Error::of_wait(bench.slot.idle(bench.cluster.wait(objects, &options)).await?)
 }

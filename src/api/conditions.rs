@@ -22,6 +22,8 @@ pub mod condition_type {
     pub const REMEDIATED: &str = "Remediated";
     /// The cluster differs from the release.
     pub const DRIFTED: &str = "Drifted";
+    /// The newest revision's record was too large for a Secret and was stored with less of the chart. Not one of Flux's.
+    pub const RECORD_SLIMMED: &str = "RecordSlimmed";
     /// A source could not be fetched.
     pub const FETCH_FAILED: &str = "FetchFailed";
     /// A source has something newer than its artifact.
@@ -85,6 +87,10 @@ pub mod reason {
     pub const TEST_FAILED: &str = "TestFailed";
     /// The cluster differs from the release.
     pub const DRIFT_DETECTED: &str = "DriftDetected";
+    /// A release record would not fit into a Secret as it is.
+    pub const RECORD_TOO_LARGE: &str = "RecordTooLarge";
+    /// Others change what was corrected again and again, so it is left for a while.
+    pub const DRIFT_CONTESTED: &str = "DriftContested";
     /// The cluster equals the release.
     pub const NO_DRIFT_DETECTED: &str = "NoDriftDetected";
     /// Event: drift was put right.

@@ -5,6 +5,7 @@
 
 mod crd;
 mod flags;
+mod gates;
 mod run;
 mod template;
 

@@ -12,6 +12,7 @@ use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use tokio_util::sync::CancellationToken;
 
+use super::gates::{self, Gates};
 use crate::admin::{self, Readiness};
 use crate::api;
 use crate::api::helm_release::DriftMode;
@@ -82,6 +83,9 @@ pub(super) struct Run {
     /// Elect a leader among several processes
     #[arg(long, action = clap::ArgAction::Set, num_args = 0..=1, default_value_t = false, default_missing_value = "true", require_equals = true)]
     enable_leader_election: bool,
+    /// URL of a notification-controller that events are posted to; none if empty
+    #[arg(long, default_value = "", value_parser = events_address)]
+    events_addr: EventsAddress,
     /// Address of /metrics
     #[arg(long, default_value = ":8080")]
     metrics_addr: String,
@@ -94,6 +98,9 @@ pub(super) struct Run {
     /// How log lines are written
     #[arg(long, value_enum, default_value_t = Encoding::Json)]
     log_encoding: Encoding,
+    /// Feature gates of Flux, such as AdditiveCELDependencyCheck=true; a warning names those without effect
+    #[arg(long, default_value = "", value_parser = Gates::parse)]
+    feature_gates: Gates,
     #[command(flatten)]
     without_effect: WithoutEffect,
 }
@@ -107,10 +114,6 @@ struct WithoutEffect {
     kube_api_burst: Option<i64>,
     #[arg(long, hide = true)]
     http_retry: Option<u32>,
-    #[arg(long, hide = true)]
-    events_addr: Option<String>,
-    #[arg(long, hide = true)]
-    feature_gates: Option<String>,
     #[arg(long, hide = true)]
     oom_watch_memory_threshold: Option<u8>,
     #[arg(long, hide = true)]
@@ -154,6 +157,21 @@ enum SourcesFlag {
     External,
 }
 
+/// Where events are posted to, if anywhere.
+#[derive(Clone, Debug)]
+struct EventsAddress(Option<reqwest::Url>);
+
+fn events_address(text: &str) -> Result<EventsAddress, String> {
+    if text.is_empty() {
+        return Ok(EventsAddress(None));
+    }
+    let url = reqwest::Url::parse(text).map_err(|error| error.to_string())?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err("must begin with http:// or https://".to_owned());
+    }
+    Ok(EventsAddress(Some(url)))
+}
+
 fn duration(text: &str) -> Result<Duration, api::Error> {
     text.parse::<api::Duration>().map(api::Duration::as_std)
 }
@@ -163,6 +181,9 @@ impl Run {
     pub(super) fn execute(self) -> anyhow::Result<()> {
         install_logging(&self.log_level, self.log_encoding)?;
         self.without_effect.report();
+        for gate in self.feature_gates.without_effect() {
+            tracing::warn!(gate, "the feature gate is accepted for compatibility and has no effect");
+        }
         let runtime =
             tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?;
         runtime.block_on(Box::pin(self.serve()))
@@ -186,7 +207,10 @@ impl Run {
             concurrent: self.concurrent.max(1),
             watch_namespace: (!self.watch_all_namespaces).then(|| self.runtime_namespace.clone()),
             watch_label_selector: given(&self.watch_label_selector),
-            watch_configs_label_selector: self.watch_configs_label_selector.clone(),
+            watch_configs_label_selector: (!self.feature_gates.is_open(gates::DISABLE_CONFIG_WATCHERS, false))
+                .then(|| self.watch_configs_label_selector.clone()),
+            additive_ready_expressions: self.feature_gates.is_open(gates::ADDITIVE_CEL_DEPENDENCY_CHECK, false),
+            calls_off_waits: self.feature_gates.is_open(gates::CANCEL_HEALTH_CHECK_ON_NEW_REVISION, true),
             runtime_namespace: self.runtime_namespace.clone(),
             no_cross_namespace_refs: self.no_cross_namespace_refs,
             default_service_account: given(&self.default_service_account),
@@ -211,6 +235,7 @@ impl Run {
                 exec: self.insecure_kubeconfig_exec,
                 insecure_tls: self.insecure_kubeconfig_tls,
             },
+            events_address: self.events_addr.0.clone(),
             leader_election: self.enable_leader_election,
         }
     }
@@ -222,8 +247,6 @@ impl WithoutEffect {
             ("--kube-api-qps", self.kube_api_qps.is_some()),
             ("--kube-api-burst", self.kube_api_burst.is_some()),
             ("--http-retry", self.http_retry.is_some()),
-            ("--events-addr", self.events_addr.is_some()),
-            ("--feature-gates", self.feature_gates.is_some()),
             ("--oom-watch-memory-threshold", self.oom_watch_memory_threshold.is_some()),
             ("--oom-watch-interval", self.oom_watch_interval.is_some()),
             ("--oom-watch-max-memory-path", self.oom_watch_max_memory_path.is_some()),

@@ -11,8 +11,8 @@ use futures::{FutureExt as _, StreamExt as _, stream};
 use serde_json::Value;
 
 use super::objects::Prepared;
-use super::{ApplyOptions, ApplyReport, Cluster, Error, Failure, LiveObject};
-use crate::diff::{self, Change, IgnoreRules, ObjectDrift};
+use super::{ApplyOptions, ApplyReport, Cluster, Error, Failure, LiveObject, ObjectReference};
+use crate::diff::{self, Change, FieldChange, IgnoreRules, ObjectDrift};
 
 /// How many dry runs go at a time.
 const MAX_CONCURRENT: usize = 4;
@@ -24,16 +24,19 @@ enum Look {
 }
 
 impl Cluster {
-    /// Compares objects of a manifest with the live ones. A suspicion is confirmed by a forced dry run before it counts.
+    /// Compares objects of a manifest with the live ones, but for those that are left alone. A suspicion is confirmed by a forced dry run
+    /// before it counts.
     pub async fn drift(
         &self,
         objects: &[Value],
+        left_alone: &[ObjectReference],
         options: &ApplyOptions,
         ignore: &IgnoreRules,
     ) -> Result<Vec<ObjectDrift>, Error> {
         let mut suspicious = Vec::new();
         for object in self.prepare(objects, &options.origin, options.mark).await? {
-            if !diff::drift_detection_disabled(&object.object)
+            if !left_alone.contains(&object.reference)
+                && !diff::drift_detection_disabled(&object.object)
                 && let Look::Suspicious(object, live) = self.look_for_drift(object, options, ignore).await?
             {
                 suspicious.push((object, live));
@@ -68,7 +71,8 @@ impl Cluster {
             self.watches().get(&options.origin.release, &object.reference)
         } else {
             let read = self.read(&object.kind, &object.reference).await;
-            read.map_err(|failure| Error::Requests(vec![failure]))?.map(LiveObject::new)
+            read.map_err(|failure| Error::Requests(vec![failure]))?
+                .map(|live| LiveObject::new(live, &self.shared.field_manager))
         };
         let Some(live) = live else { return Ok(Look::Suspicious(Box::new(object), None)) };
         if self.watches().store().is_cleared(
@@ -84,7 +88,7 @@ impl Cluster {
         }
         let mut desired = object.object.clone();
         diff::normalise(&mut desired);
-        let changes = ignore.retain(&desired, diff::compare(&desired, &current));
+        let changes = differences(&desired, &current, &live, ignore);
         if changes.is_empty() {
             self.watches().store().clear(&options.origin.release, &object.reference, question(&object, &live, ignore));
             return Ok(Look::AsDeclared);
@@ -112,7 +116,7 @@ impl Cluster {
             Some(live) => live.clone(),
             // It exists, but has lost its labels or has come a moment ago: the store cannot tell what it looks like.
             None => match self.read(&object.kind, &reference).await? {
-                Some(current) => LiveObject::new(current),
+                Some(current) => LiveObject::new(current, &self.shared.field_manager),
                 None => return Ok(Some(ObjectDrift { object: reference, change: Change::Missing })),
             },
         };
@@ -122,7 +126,7 @@ impl Cluster {
         }
         let mut applied = answer.body;
         diff::normalise(&mut applied);
-        let changes = ignore.retain(&applied, diff::compare(&applied, &current));
+        let changes = differences(&applied, &current, &live, ignore);
         if changes.is_empty() {
             self.watches().store().clear(&options.origin.release, &reference, question(object, &live, ignore));
             return Ok(None);
@@ -141,7 +145,11 @@ impl Cluster {
         let mut prepared = self.prepare(objects, &options.origin, options.mark).await?;
         prepared.retain(|it| drifted.iter().any(|drift| drift.object == it.reference));
         for object in &mut prepared {
-            let paths: Vec<String> = ignore.paths(&object.object).map(str::to_owned).collect();
+            let mut paths: Vec<String> = ignore.paths(&object.object).map(str::to_owned).collect();
+            let known = self.watches().get(&options.origin.release, &object.reference);
+            if known.is_some_and(|live| diff::is_autoscaled(&live.owners, &object.object)) {
+                paths.push(diff::REPLICAS.to_owned());
+            }
             if paths.is_empty() {
                 continue;
             }
@@ -156,6 +164,19 @@ impl Cluster {
         let options = ApplyOptions { force: true, replace: false, take_over: Vec::new(), ..options.clone() };
         self.apply_prepared(&prepared, &[], &options).await
     }
+}
+
+/// The fields that differ and matter, each with the other manager that has it. A number of replicas that an autoscaler has set is its
+/// business, whatever the manifest says.
+fn differences(declared: &Value, current: &Value, live: &LiveObject, ignore: &IgnoreRules) -> Vec<FieldChange> {
+    let mut changes = ignore.retain(declared, diff::compare(declared, current));
+    if changes.iter().any(|change| change.pointer == diff::REPLICAS) && diff::is_autoscaled(&live.owners, declared) {
+        changes.retain(|change| change.pointer != diff::REPLICAS);
+    }
+    for change in &mut changes {
+        change.manager = diff::owner_of(&live.owners, declared, &change.pointer).map(str::to_owned);
+    }
+    changes
 }
 
 /// Takes an ignored field's live value into the object to apply. Leaving the field out instead would take it away where we own it.

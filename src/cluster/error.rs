@@ -94,6 +94,19 @@ impl Failure {
         }
     }
 
+    /// Whether the server, the way to it, or a race with somebody else is at fault, rather than what was asked for. A webhook that does not
+    /// answer is part of what a cluster is set up to ask, as Flux has it.
+    pub fn is_fault(&self) -> bool {
+        let told =
+            matches!(self.code, 0 | 429 | 500 | 502 | 503 | 504) || self.code == 409 && self.conflicts.is_empty();
+        told && !self.is_schema_violation() && !self.passes_by_itself()
+    }
+
+    /// Whether it is unknown if the request was carried out.
+    pub fn is_ambiguous(&self) -> bool {
+        matches!(self.code, 0 | 500 | 502 | 504)
+    }
+
     /// Whether the object does not fit its kind. Server-side apply answers that with status 500 (Kubernetes 1.36).
     pub fn is_schema_violation(&self) -> bool {
         let marks = ["failed to create typed patch object", "failed to convert new object", "strict decoding error"];
@@ -192,6 +205,15 @@ fn join(failures: &[Failure]) -> String {
 }
 
 impl Error {
+    /// Whether the server, the way to it, or a race with somebody else is at fault in every part of the failure.
+    pub fn is_fault(&self) -> bool {
+        match self {
+            Self::Requests(failures) => failures.iter().all(Failure::is_fault),
+            Self::Discovery(_) => true,
+            _ => false,
+        }
+    }
+
     /// Whether trying again can help. Several failures are terminal only if all are.
     pub fn class(&self) -> Class {
         match self {

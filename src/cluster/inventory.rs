@@ -19,7 +19,7 @@ use tokio::sync::{mpsc, watch};
 use super::store::{Store, content};
 use super::watch::{AbortOnDrop, Health, settled, spawn_watch};
 use super::{ObjectReference, ResourceKind, WatchScope};
-use crate::diff;
+use crate::diff::{self, FieldOwner};
 
 /// The labels that say which HelmRelease an object belongs to, as Flux names them.
 pub mod label {
@@ -77,11 +77,14 @@ pub struct LiveObject {
     pub(super) content: u64,
     /// The object in JSON, compacted.
     pub(super) json: Arc<str>,
+    /// What other managers have of it.
+    pub(super) owners: Arc<[FieldOwner]>,
 }
 
 impl LiveObject {
     /// A copy of an object that was read, compacted like those of the store.
-    pub(super) fn new(mut object: Value) -> Self {
+    pub(super) fn new(mut object: Value, ours: &str) -> Self {
+        let owners = FieldOwner::others(&object, ours).into();
         diff::compact(&mut object);
         let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
         Self {
@@ -89,6 +92,7 @@ impl LiveObject {
             resource_version: text("/metadata/resourceVersion"),
             content: content(&object),
             json: Arc::from(object.to_string()),
+            owners,
         }
     }
 

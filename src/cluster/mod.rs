@@ -25,6 +25,7 @@ mod merge;
 mod namespace;
 mod objects;
 mod request;
+mod retry;
 mod single;
 mod store;
 mod takeover;
@@ -44,10 +45,11 @@ pub use discovery::{ApiVersions, Discovery, ResourceKind};
 pub use error::{Class, Error, Failure, FieldConflict, Operation};
 pub use inventory::{ActionGuard, LiveObject, ReleaseKey, Touch, TouchKind, Watches, label};
 pub use lookup::ClusterLookup;
+pub use retry::pause;
 pub use wait::{CustomRule, NotReady, WaitOptions, WaitOutcome};
 
 pub(crate) use echo::{Echoes, is_newer};
-pub(crate) use request::{Answer, path};
+pub(crate) use request::path;
 pub(crate) use watch::{AbortOnDrop, Health, settled, spawn_watch};
 
 /// The name that Flux's helm-controller applies fields under, and ours by default.
@@ -139,7 +141,7 @@ mod tests {
         is_send(&cluster.wait(&[], wait));
         is_send(&cluster.wait_single(&serde_json::Value::Null, wait));
         is_send(&cluster.delete(&[], delete));
-        is_send(&cluster.drift(&[], apply, &rules));
+        is_send(&cluster.drift(&[], &[], apply, &rules));
         is_send(&cluster.correct(&[], &[], apply, &rules));
         is_send(&cluster.lookup("", "", "", ""));
         is_send(&cluster.apply_crds(&[], CrdPolicy::Create, &apply.origin, std::time::Duration::ZERO));

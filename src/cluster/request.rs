@@ -1,10 +1,13 @@
 //! One request about one object, with its answer as JSON and its failure told in full.
 //!
+//! A request that can be sent twice is, where the server failed to answer it.
+//!
 //! **Invariant:** never waits for an answer longer than [`REQUEST_TIMEOUT`].
 
 use std::error::Error as _;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::StatusCode;
 use http_body_util::BodyExt as _;
 use kube::client::Body;
@@ -12,6 +15,7 @@ use kube::core::response::Status;
 use kube::core::{DynamicObject, Request, Resource as _};
 use serde_json::Value;
 
+use super::retry::pause_after;
 use super::{Cluster, Failure, FieldConflict, ObjectReference, Operation, ResourceKind};
 
 /// How long a request may take. The API server gives up after a minute itself.
@@ -48,22 +52,35 @@ impl Cluster {
             fields: Vec::new(),
             conflicts: Vec::new(),
         };
-        let request = request.map_err(|error| failed(400, "BadRequest", error.to_string()))?.map(Body::from);
+        let request = request.map_err(|error| failed(400, "BadRequest", error.to_string()))?;
+        let mut attempts = 0;
+        let (code, bytes) = loop {
+            let failure = match self.exchange(request.clone()).await {
+                Ok((code, bytes)) if code.is_success() => break (code, bytes),
+                Ok((code, bytes)) => refused(operation, object, code, &bytes),
+                Err(message) => failed(0, "", message),
+            };
+            let Some(pause) = pause_after(&failure, attempts) else { return Err(failure) };
+            tracing::debug!(%failure, "a request is sent again");
+            tokio::time::sleep(pause).await;
+            attempts += 1;
+        };
+        let body = serde_json::from_slice(&bytes).map_err(|_| failed(0, "", "the answer is not JSON".into()))?;
+        Ok(Answer { created: code == StatusCode::CREATED, body })
+    }
+
+    /// One request and its answer, or why there is none.
+    async fn exchange(&self, request: http::Request<Vec<u8>>) -> Result<(StatusCode, Bytes), String> {
         let exchange = async {
-            let response = self.client.send(request).await?;
+            let response = self.client.send(request.map(Body::from)).await?;
             let code = response.status();
             let bytes = response.into_body().collect().await?.to_bytes();
             Ok::<_, kube::Error>((code, bytes))
         };
-        let (code, bytes) = tokio::time::timeout(REQUEST_TIMEOUT, exchange)
-            .await
-            .map_err(|_| failed(0, "", format!("no answer within {} s", REQUEST_TIMEOUT.as_secs())))?
-            .map_err(|error| failed(0, "", chain(&error)))?;
-        if !code.is_success() {
-            return Err(refused(operation, object, code, &bytes));
+        match tokio::time::timeout(REQUEST_TIMEOUT, exchange).await {
+            Ok(answer) => answer.map_err(|error| chain(&error)),
+            Err(_) => Err(format!("no answer within {} s", REQUEST_TIMEOUT.as_secs())),
         }
-        let body = serde_json::from_slice(&bytes).map_err(|_| failed(0, "", "the answer is not JSON".into()))?;
-        Ok(Answer { created: code == StatusCode::CREATED, body })
     }
 
     /// Reads an object; none where it does not exist.

@@ -3,6 +3,7 @@
 //! **Invariant:** the watch ends with the wait.
 
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::StreamExt as _;
 use kube::Api;
@@ -17,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use super::objects::Prepared;
 use super::wait::vanishes_when_done;
 use super::{Cluster, Error, NotReady, ObjectReference, ResourceKind, WaitOptions, WaitOutcome};
-use crate::readiness::{Readiness, State};
+use crate::readiness::{Purpose, Readiness, State, is_running};
 
 /// How the watch of one object ended.
 pub(super) enum Ended {
@@ -46,7 +47,9 @@ impl Cluster {
     async fn wait_prepared(&self, object: &Prepared, options: &WaitOptions, deadline: Instant) -> WaitOutcome {
         let mut last = Readiness::not_found();
         let mut seen = false;
-        let met = |live: Option<&Value>| {
+        let runs = AtomicBool::new(false);
+        let mut met = |live: Option<&Value>| {
+            runs.store(live.is_some_and(is_running), Ordering::Relaxed);
             last = match live {
                 Some(live) => options.judge(live),
                 None if vanishes_when_done(&object.object) => Readiness::new(State::Current, "done and gone"),
@@ -56,7 +59,11 @@ impl Cluster {
             seen |= live.is_some();
             matches!(last.state, State::Current | State::Failed)
         };
-        let ended = self.watch_until(&object.kind, &object.reference, deadline, &options.cancel, met).await;
+        let (kind, reference) = (&object.kind, &object.reference);
+        let mut ended = self.watch_until(kind, reference, deadline, &options.cancel, &mut met).await;
+        if matches!(ended, Ended::Cancelled) && options.purpose == Purpose::Hook && runs.load(Ordering::Relaxed) {
+            ended = self.watch_until(kind, reference, deadline, &options.abort, &mut met).await;
+        }
         let failed = last.state == State::Failed;
         let not_ready = || vec![NotReady { object: object.reference.clone(), readiness: last }];
         match ended {

@@ -182,7 +182,7 @@ impl Store {
         let release = ReleaseKey { namespace: text(label::NAMESPACE_POINTER)?, name: text(label::NAME_POINTER)? };
         let reference = ObjectReference::of(&object)?;
         let ours = ours(&object, &self.manager);
-        let live = LiveObject::new(object);
+        let live = LiveObject::new(object, &self.manager);
         Some(Arrival { release, object: reference, entry: Entry { live, ours, tick: 0, cleared: None } })
     }
 }

@@ -43,8 +43,10 @@ pub struct WaitOptions {
     pub purpose: Purpose,
     /// How long to wait; a timeout of zero means 30 s, as in Helm.
     pub timeout: Duration,
-    /// Ends the wait early.
+    /// Ends the wait early, unless it is for a hook that runs.
     pub cancel: CancellationToken,
+    /// Ends the wait early, whatever it is for.
+    pub abort: CancellationToken,
     /// Rules that go first.
     pub custom: Option<CustomRule>,
     /// End the wait as soon as one object has failed for good.

@@ -62,7 +62,7 @@ pub(super) async fn act(
                 }
                 Err(error) => {
                     let mut outcome = Outcome::of(action.clone());
-                    outcome.failure = Some(Failure { message: error.to_string() });
+                    outcome.failure = Some(Failure { message: error.to_string(), is_passing: false });
                     outcome.duration = started.elapsed();
                     outcome
                 }
@@ -81,12 +81,27 @@ pub(super) async fn act(
             draft.write(ctx).await?;
             action::test(bench, &settings).await
         }
-        ReleaseAction::Unlock => action::unlock(bench).await,
-        ReleaseAction::CorrectDrift => {
-            action::correct_drift(bench, &settings, &seen.objects, &seen.drifted, &ignore_rules(&release)?).await
-        }
+        ReleaseAction::Unlock => Outcome { is_own: seen.is_own_action(), ..action::unlock(bench).await },
+        ReleaseAction::CorrectDrift => correct_drift(&release, inputs, seen, &settings, ctx).await?,
     };
     ctx.metrics.action_ended(action.name(), outcome.failure.is_none());
+    Ok(outcome)
+}
+
+/// Puts drift right, and notes it: what others bring back each time is left alone for a while.
+async fn correct_drift(
+    release: &HelmRelease,
+    inputs: &Inputs,
+    seen: &Seen,
+    settings: &Settings,
+    ctx: &Context,
+) -> Result<Outcome, Error> {
+    let bench = &inputs.bench;
+    let rules = ignore_rules(release)?;
+    let outcome = action::correct_drift(bench, settings, &seen.objects, &seen.drifted, &rules).await;
+    if outcome.failure.is_none() {
+        ctx.contests.corrected(&bench.origin.release, &seen.drifted, Instant::now());
+    }
     Ok(outcome)
 }
 

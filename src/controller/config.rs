@@ -28,6 +28,7 @@ pub struct KubeConfigTrust {
 
 /// How the operator runs.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct Config {
     /// Releases that are worked on at once; waiting for readiness does not count.
     pub concurrent: usize,
@@ -35,8 +36,12 @@ pub struct Config {
     pub watch_namespace: Option<String>,
     /// Selector that HelmReleases and sources must match to be this process's business.
     pub watch_label_selector: Option<String>,
-    /// Selector of ConfigMaps and Secrets whose change triggers the releases that use them.
-    pub watch_configs_label_selector: String,
+    /// Selector of ConfigMaps and Secrets whose change triggers the releases that use them; without one none are watched.
+    pub watch_configs_label_selector: Option<String>,
+    /// Whether a dependency with a readyExpr must be ready as well, rather than only fulfil the expression.
+    pub additive_ready_expressions: bool,
+    /// Whether waits end when something else is wanted meanwhile.
+    pub calls_off_waits: bool,
     /// The namespace that the operator itself runs in.
     pub runtime_namespace: String,
     /// Whether references to sources in other namespaces are refused.
@@ -65,6 +70,8 @@ pub struct Config {
     pub field_manager: String,
     /// What kubeconfigs of releases may do.
     pub kubeconfigs: KubeConfigTrust,
+    /// Where events are posted to, besides the API server.
+    pub events_address: Option<reqwest::Url>,
     /// Whether one of several processes leads.
     pub leader_election: bool,
 }

@@ -10,6 +10,8 @@ use kube_runtime::reflector::Store;
 
 use super::backoff::Backoff;
 use super::config::Config;
+use super::contests::Contests;
+use super::engagement::Engagements;
 use super::events::Events;
 use super::observe::ForeignActions;
 use super::remote::Remotes;
@@ -43,8 +45,10 @@ pub(super) struct Context {
     pub(super) metrics: Arc<Metrics>,
     pub(super) backoff: Backoff,
     pub(super) foreign_actions: ForeignActions,
+    pub(super) contests: Contests,
     pub(super) patience: Patience,
     pub(super) slots: Slots,
+    pub(super) engagements: Engagements,
 }
 
 /// The namespace and name of an object.

@@ -31,7 +31,11 @@ pub(super) fn check(release: &HelmRelease, ctx: &Context) -> Result<(), Error> {
             (None, _) => ": it does not exist".to_owned(),
             (Some(found), Some(expression)) => {
                 match expression.holds([(SELF, &to_json(release)), (DEPENDENCY, &to_json(&found))]) {
-                    Ok(true) => continue,
+                    Ok(true) if !ctx.config.additive_ready_expressions => continue,
+                    Ok(true) => match not_ready(&found) {
+                        None => continue,
+                        Some(why) => format!(": {why}"),
+                    },
                     Ok(false) => " according to its readyExpr".to_owned(),
                     Err(error) => format!(": {error}"),
                 }

@@ -127,6 +127,9 @@ pub enum Error {
     /// A drift ignore rule is wrong.
     #[error(transparent)]
     IgnoreRule(#[from] crate::diff::IgnoreError),
+    /// No client can be made for `--events-addr`.
+    #[error("cannot send events to --events-addr: {0}")]
+    Notifier(reqwest::Error),
     /// The lease was lost; another process leads now.
     #[error("the lease was lost: another process may lead now")]
     LeaseLost,
@@ -151,7 +154,9 @@ impl Error {
             Self::Values { .. } => reason::VALUES_ERROR,
             Self::State(_) => reason::STATE_ERROR,
             Self::Cluster(_) | Self::KubeConfig { .. } | Self::KubeConfigMissing { .. } => reason::REST_CLIENT_ERROR,
-            Self::Chart(_) | Self::Action(_) | Self::Write { .. } | Self::LeaseLost => reason::RECONCILE_ERROR,
+            Self::Chart(_) | Self::Action(_) | Self::Write { .. } | Self::Notifier(_) | Self::LeaseLost => {
+                reason::RECONCILE_ERROR
+            }
         }
     }
 
@@ -175,6 +180,7 @@ impl Error {
             | Self::State(_)
             | Self::Action(_)
             | Self::Write { .. }
+            | Self::Notifier(_)
             | Self::LeaseLost => Class::Transient,
         }
     }

@@ -1,4 +1,4 @@
-//! Kubernetes Events about HelmReleases and sources, with Flux's annotations.
+//! Kubernetes Events about HelmReleases and sources, with Flux's annotations; the same go to a notification-controller if there is one.
 //!
 //! Events are written in the background; one that says the same again within a few minutes raises the count of the first.
 //!
@@ -14,6 +14,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use kube::api::{Api, Patch, PatchParams, PostParams};
 use moka::sync::Cache;
 
+use super::notify::Notifier;
 use crate::lifecycle::{Event, EventType};
 
 /// How long an event can be counted up instead of written anew, as client-go has it.
@@ -28,17 +29,21 @@ const MAX_MESSAGE_BYTES: usize = 1024;
 pub(super) struct Events {
     client: kube::Client,
     component: &'static str,
+    notifier: Option<Notifier>,
     recent: Cache<(String, String, String), Arc<(String, i32)>>,
 }
 
 impl Events {
-    pub(super) fn new(client: kube::Client, component: &'static str) -> Self {
+    pub(super) fn new(client: kube::Client, component: &'static str, notifier: Option<Notifier>) -> Self {
         let recent = Cache::builder().max_capacity(REMEMBERED).time_to_live(SAME_EVENT).build();
-        Self { client, component, recent }
+        Self { client, component, notifier, recent }
     }
 
     /// Publishes an event about an object.
     pub(super) fn publish(&self, about: ObjectReference, event: &Event, annotations: BTreeMap<String, String>) {
+        if let Some(notifier) = &self.notifier {
+            notifier.notify(self.component, &about, event, annotations.clone());
+        }
         let key = (about.uid.clone().unwrap_or_default(), event.reason.to_owned(), event.message.clone());
         let known = self.recent.get(&key);
         let count = known.as_ref().map_or(1, |known| known.1 + 1);

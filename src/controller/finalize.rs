@@ -13,13 +13,15 @@ use serde_json::json;
 use super::Error;
 use super::chart::delete_helm_chart;
 use super::context::{Context, identity};
+use super::engagement::Engagement;
 use super::prerequisites::{account, workbench};
 use super::remote::{self, Place};
 use super::requeue::Ending;
-use crate::action::{Settings, Slot, Uninstalled, uninstall};
+use crate::action::{Settings, Uninstalled, uninstall};
 use crate::api::conditions::reason;
 use crate::api::metadata::FINALIZER;
 use crate::api::{HelmRelease, HelmReleaseStatus};
+use crate::cluster::ReleaseKey;
 use crate::lifecycle::{self, Event, EventType};
 
 /// Puts the finalizer on.
@@ -34,13 +36,17 @@ pub(super) async fn ensure_finalizer(release: &Arc<HelmRelease>, ctx: &Context) 
 }
 
 /// Uninstalls the release and takes the finalizer off.
-pub(super) async fn finalize(release: &Arc<HelmRelease>, slot: &Slot, ctx: &Context) -> Result<Ending, Error> {
+pub(super) async fn finalize(
+    release: &Arc<HelmRelease>,
+    engagement: &Engagement,
+    ctx: &Context,
+) -> Result<Ending, Error> {
     let finalizers = release.metadata.finalizers.clone().unwrap_or_default();
     if !finalizers.iter().any(|finalizer| finalizer == FINALIZER) {
         return Ok(Ending::Left);
     }
     if !release.spec.suspend
-        && let Err(error) = leave_cluster(release, slot, ctx).await
+        && let Err(error) = leave_unless_outdated(release, engagement, ctx).await
     {
         let generation = release.metadata.generation.unwrap_or_default();
         let message = format!("Helm uninstall failed for release {}: {error}", release_name(release));
@@ -57,6 +63,7 @@ pub(super) async fn finalize(release: &Arc<HelmRelease>, slot: &Slot, ctx: &Cont
     let (namespace, name) = identity(release);
     ctx.written.forget(namespace, name);
     ctx.backoff.reset(namespace, name);
+    ctx.contests.forget(&ReleaseKey { namespace: namespace.to_owned(), name: name.to_owned() });
     ctx.metrics.forget("HelmRelease", namespace, name);
     Ok(Ending::Left)
 }
@@ -65,7 +72,20 @@ fn release_name(release: &HelmRelease) -> String {
     format!("{}/{}", release.release_namespace(), release.release_name())
 }
 
-async fn leave_cluster(release: &Arc<HelmRelease>, slot: &Slot, ctx: &Context) -> Result<(), Error> {
+/// Uninstalls the release. A wait for objects to go ends when the spec changes: it may ask for another way to uninstall, or for none.
+async fn leave_unless_outdated(
+    release: &Arc<HelmRelease>,
+    engagement: &Engagement,
+    ctx: &Context,
+) -> Result<(), Error> {
+    tokio::select! {
+        biased;
+        result = Box::pin(leave_cluster(release, engagement, ctx)) => result,
+        never = engagement.keep_watch(release, None, ctx) => match never {},
+    }
+}
+
+async fn leave_cluster(release: &Arc<HelmRelease>, engagement: &Engagement, ctx: &Context) -> Result<(), Error> {
     let status = release.status.clone().unwrap_or_default();
     if let Some(storage_namespace) = status.storage_namespace.as_deref().filter(|namespace| !namespace.is_empty()) {
         // The newest snapshot knows under which name it was installed, should the spec have changed since.
@@ -82,7 +102,7 @@ async fn leave_cluster(release: &Arc<HelmRelease>, slot: &Slot, ctx: &Context) -
                 return leave_chart(&status, ctx).await;
             }
         };
-        let bench = workbench(release, &helm_name, &helm_namespace, storage_namespace, slot, &place, ctx);
+        let bench = workbench(release, &helm_name, &helm_namespace, storage_namespace, engagement, &place, ctx);
         let _quiet = bench.cluster.watches().hold(&bench.origin.release);
         let settings = Settings::uninstall(release);
         if let Uninstalled::Gone { revision, chart } = uninstall(&bench, &settings).await? {

@@ -7,14 +7,15 @@ use std::time::Instant;
 
 use jiff::Timestamp;
 use kube_runtime::controller::Action;
+use kube_runtime::reflector::ObjectRef;
 
 use super::act::{Draft, act};
 use super::context::{Context, identity};
+use super::engagement::Engagement;
 use super::error::Class;
 use super::prerequisites::{Inputs, gather};
 use super::requeue::Ending;
 use super::{Error, finalize, observe, prerequisites, target};
-use crate::action::Slot;
 use crate::api::HelmRelease;
 use crate::lifecycle::{self, Decision, Event, EventType, Outcome, ReleaseAction, Strategy, Turn};
 
@@ -23,8 +24,11 @@ pub(super) async fn reconcile(stored: Arc<HelmRelease>, ctx: Arc<Context>) -> Re
     let started = Instant::now();
     ctx.metrics.reconcile_started("helmrelease");
     let slot = ctx.slots.take().await;
+    let engagement = ctx.engagements.begin(&stored, slot);
+    // It may have changed while it waited for its place.
+    let stored = ctx.releases.get(&ObjectRef::from_obj(&*stored)).unwrap_or(stored);
     let release = ctx.written.newest(stored);
-    let (ending, release) = match Box::pin(run(&release, &slot, &ctx)).await {
+    let (ending, release) = match Box::pin(run(&release, &engagement, &ctx)).await {
         Ok((ending, release)) => (ending, release),
         Err(error) => {
             tracing::error!(%error, reason = error.reason(), "reconcile failed");
@@ -37,9 +41,13 @@ pub(super) async fn reconcile(stored: Arc<HelmRelease>, ctx: Arc<Context>) -> Re
     Ok(ending.action(&release, &ctx))
 }
 
-async fn run(release: &Arc<HelmRelease>, slot: &Slot, ctx: &Context) -> Result<(Ending, Arc<HelmRelease>), Error> {
+async fn run(
+    release: &Arc<HelmRelease>,
+    engagement: &Engagement,
+    ctx: &Context,
+) -> Result<(Ending, Arc<HelmRelease>), Error> {
     if release.metadata.deletion_timestamp.is_some() {
-        return finalize::finalize(release, slot, ctx).await.map(|ending| (ending, Arc::clone(release)));
+        return finalize::finalize(release, engagement, ctx).await.map(|ending| (ending, Arc::clone(release)));
     }
     let release = finalize::ensure_finalizer(release, ctx).await?;
     if release.spec.suspend {
@@ -48,9 +56,9 @@ async fn run(release: &Arc<HelmRelease>, slot: &Slot, ctx: &Context) -> Result<(
     if is_new(&release) {
         ctx.publish(&release, &prerequisites::warnings(&release));
     }
-    let mut draft = Draft { status: release.status.clone().unwrap_or_default(), release };
-    let ending = match gather(&Arc::clone(&draft.release), &mut draft.status, slot, ctx).await {
-        Ok(inputs) => match Box::pin(pursue(&mut draft, inputs, slot, ctx)).await {
+    let mut draft = Draft { status: release.status.clone().unwrap_or_default(), release: Arc::clone(&release) };
+    let ending = match gather(&release, &mut draft.status, engagement, ctx).await {
+        Ok(inputs) => match Box::pin(pursue(&release, &mut draft, &inputs, engagement, ctx)).await {
             Ok(ending) => ending,
             Err(error) => refuse(&mut draft, &error, ctx),
         },
@@ -61,7 +69,7 @@ async fn run(release: &Arc<HelmRelease>, slot: &Slot, ctx: &Context) -> Result<(
         Err(error) => refuse(&mut draft, &error, ctx),
     };
     ctx.patience.forget(&draft.release);
-    let release = Arc::clone(&draft.release);
+    // Only what was asked when this reconcile began has been handled; the object may ask for more by now.
     lifecycle::handle_tokens(&mut draft.status, &release);
     draft.write(ctx).await?;
     Ok((ending, draft.release))
@@ -99,16 +107,36 @@ fn refuse(draft: &mut Draft, error: &Error, ctx: &Context) -> Ending {
     }
 }
 
+/// Works on the release, with waits that end when what is wanted has changed since this reconcile began with `asked`.
+async fn pursue(
+    asked: &HelmRelease,
+    draft: &mut Draft,
+    inputs: &Inputs,
+    engagement: &Engagement,
+    ctx: &Context,
+) -> Result<Ending, Error> {
+    tokio::select! {
+        biased;
+        ending = Box::pin(take_turns(draft, inputs, engagement, ctx)) => ending,
+        never = engagement.keep_watch(asked, Some(inputs), ctx) => match never {},
+    }
+}
+
 /// One action a turn, with facts gathered anew, until the decision is to stop.
-async fn pursue(draft: &mut Draft, inputs: Inputs, slot: &Slot, ctx: &Context) -> Result<Ending, Error> {
-    if let Some(ending) = target::leave_old(draft, &inputs, slot, ctx).await? {
+async fn take_turns(
+    draft: &mut Draft,
+    inputs: &Inputs,
+    engagement: &Engagement,
+    ctx: &Context,
+) -> Result<Ending, Error> {
+    if let Some(ending) = target::leave_old(draft, inputs, engagement, ctx).await? {
         return Ok(ending);
     }
     draft.status = lifecycle::attempt(&draft.status, &inputs.desired);
     let mut turn = Turn::default();
     let mut corrected = false;
     loop {
-        let seen = match observe::observe(&draft.release, &inputs, &draft.status, corrected, ctx).await {
+        let seen = match observe::observe(&draft.release, inputs, &draft.status, corrected, ctx).await {
             Ok(seen) => seen,
             Err(error) => return Ok(refuse(draft, &error, ctx)),
         };
@@ -120,11 +148,14 @@ async fn pursue(draft: &mut Draft, inputs: Inputs, slot: &Slot, ctx: &Context) -
             ctx.publish(&draft.release, &events);
             return Ok(ending_of(&decision));
         };
-        let outcome = Box::pin(act(draft, &inputs, &seen, action, ctx)).await?;
+        let outcome = Box::pin(act(draft, inputs, &seen, action, ctx)).await?;
         let (status, events) = lifecycle::record(&draft.status, &inputs.desired, &outcome, Timestamp::now());
         draft.status = status;
         ctx.publish(&draft.release, &events);
-        if let Some(ending) = cut_short(draft, &inputs, &outcome) {
+        if outcome.interrupted_by.is_some() {
+            return Ok(Ending::Interrupted);
+        }
+        if let Some(ending) = cut_short(draft, inputs, &outcome) {
             return Ok(ending);
         }
         corrected = *action == ReleaseAction::CorrectDrift;
@@ -137,6 +168,7 @@ fn ending_of(decision: &Decision) -> Ending {
         Decision::Act(_) | Decision::Done | Decision::Rest | Decision::ReportDrift(_) => Ending::Settled,
         Decision::Retry => Ending::Retry,
         Decision::RetryAfter(interval) => Ending::RetryAfter(*interval),
+        Decision::LeaveContested(contest) => Ending::Await(contest.left),
         Decision::Await(left) => Ending::Await(*left),
         Decision::Stall { .. } => Ending::Stalled,
         Decision::Refuse(_) => Ending::Failed,

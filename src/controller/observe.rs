@@ -17,8 +17,8 @@ use crate::action::{Settings, manifest_objects};
 use crate::api::conditions::{condition_status, condition_type, find, reason};
 use crate::api::helm_release::DriftMode;
 use crate::api::{HelmRelease, HelmReleaseStatus};
-use crate::diff::{IgnoreRule, IgnoreRules, ObjectDrift, Selector};
-use crate::lifecycle::{DriftFacts, Observation, ReleaseFacts, ReleaseState, determine_state};
+use crate::diff::{IgnoreRule, IgnoreRules, ObjectDrift, ObjectReference, Selector};
+use crate::lifecycle::{Contest, DriftFacts, Observation, ReleaseFacts, ReleaseState, determine_state};
 use crate::release::{Release, config_digest, snapshot_digest};
 use crate::storage::{StorageKey, Stored};
 
@@ -50,6 +50,7 @@ pub(super) struct Seen {
     latest: Option<ReleaseFacts>,
     revisions: Vec<(i64, String)>,
     foreign_action: Option<Duration>,
+    contest: Option<Contest>,
     /// Whether live objects were compared with the manifest.
     pub(super) drift_checked: bool,
     /// The manifest's objects, if they were compared.
@@ -59,6 +60,11 @@ pub(super) struct Seen {
 }
 
 impl Seen {
+    /// Whether a pending record is of an action of ours that was cut short.
+    pub(super) fn is_own_action(&self) -> bool {
+        self.foreign_action.is_none()
+    }
+
     /// The facts, with the status as it is now.
     pub(super) fn observation<'a>(&self, status: &'a HelmReleaseStatus) -> Observation<'a> {
         let drift = match (self.drift_checked, self.drifted.is_empty()) {
@@ -71,6 +77,7 @@ impl Seen {
             drift,
             status,
             foreign_action: self.foreign_action,
+            contest: self.contest.clone(),
             revisions: self.revisions.clone(),
         }
     }
@@ -92,6 +99,7 @@ pub(super) async fn observe(
         newest,
         latest,
         foreign_action: None,
+        contest: None,
         revisions: revisions(status, inputs).await?,
         drift_checked: corrected,
         objects: Vec::new(),
@@ -99,8 +107,13 @@ pub(super) async fn observe(
     };
     seen.foreign_action = foreign_action(&seen, status, inputs, ctx);
     let in_sync = matches!(determine_state(&inputs.desired, &seen.observation(status)), ReleaseState::InSync(_));
-    if in_sync && !corrected && inputs.desired.drift != DriftMode::Disabled {
-        look_for_drift(release, inputs, &mut seen).await?;
+    if in_sync && inputs.desired.drift != DriftMode::Disabled {
+        let held = ctx.contests.held(&inputs.bench.origin.release, Instant::now());
+        let (held, contest) = held.map_or_else(Default::default, |(objects, contest)| (objects, Some(contest)));
+        seen.contest = contest;
+        if !corrected {
+            look_for_drift(release, inputs, &held, &mut seen).await?;
+        }
     }
     Ok(seen)
 }
@@ -109,8 +122,11 @@ pub(super) async fn observe(
 /// was left behind: that is written before any record.
 fn foreign_action(seen: &Seen, status: &HelmReleaseStatus, inputs: &Inputs, ctx: &Context) -> Option<Duration> {
     let pending = seen.latest.as_ref().filter(|latest| latest.status.is_pending());
-    let ours = find(&status.conditions, condition_type::READY)
+    let released = find(&status.conditions, condition_type::READY)
         .is_some_and(|ready| ready.status == condition_status::UNKNOWN && ready.reason == reason::PROGRESSING);
+    let remediated = find(&status.conditions, condition_type::RECONCILING)
+        .is_some_and(|reconciling| reconciling.message.starts_with("Running 'rollback'"));
+    let ours = released || remediated;
     let key = inputs.bench.key.clone();
     match pending {
         Some(latest) if !ours => Some(ctx.foreign_actions.seen(key, latest.revision)),
@@ -121,11 +137,16 @@ fn foreign_action(seen: &Seen, status: &HelmReleaseStatus, inputs: &Inputs, ctx:
     }
 }
 
-async fn look_for_drift(release: &HelmRelease, inputs: &Inputs, seen: &mut Seen) -> Result<(), Error> {
+async fn look_for_drift(
+    release: &HelmRelease,
+    inputs: &Inputs,
+    held: &[ObjectReference],
+    seen: &mut Seen,
+) -> Result<(), Error> {
     let Some(newest) = &seen.newest else { return Ok(()) };
     seen.objects = manifest_objects(&newest.release.manifest)?;
     let options = inputs.bench.apply_options(&Settings::correct_drift(release));
-    seen.drifted = inputs.bench.cluster.drift(&seen.objects, &options, &ignore_rules(release)?).await?;
+    seen.drifted = inputs.bench.cluster.drift(&seen.objects, held, &options, &ignore_rules(release)?).await?;
     seen.drift_checked = true;
     Ok(())
 }

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use super::chart::{FoundChart, find_chart, wanted_helm_chart};
 use super::context::{Context, identity};
+use super::engagement::Engagement;
 use super::remote::{self, Place};
 use super::{Error, chart, dependencies, values};
-use crate::action::Slot;
 use crate::action::Workbench;
 use crate::api::conditions::reason;
 use crate::api::{HelmRelease, HelmReleaseStatus};
@@ -18,7 +18,6 @@ use crate::lifecycle::{Desired, Event, EventType, InputDigests};
 use crate::readiness::{HealthCheckSource, HealthChecks};
 use crate::release::{config_digest, digest_of};
 use crate::storage::StorageKey;
-use tokio_util::sync::CancellationToken;
 
 /// Everything that decisions and actions rest on.
 pub(super) struct Inputs {
@@ -32,7 +31,7 @@ pub(super) struct Inputs {
 pub(super) async fn gather(
     release: &HelmRelease,
     status: &mut HelmReleaseStatus,
-    slot: &Slot,
+    engagement: &Engagement,
     ctx: &Context,
 ) -> Result<Inputs, Error> {
     let health_checks = health_checks(release)?;
@@ -57,7 +56,7 @@ pub(super) async fn gather(
         &desired.release_name,
         &desired.release_namespace,
         &desired.storage_namespace,
-        slot,
+        engagement,
         &place,
         ctx,
     );
@@ -108,7 +107,7 @@ pub(super) fn workbench(
     helm_name: &str,
     helm_namespace: &str,
     storage_namespace: &str,
-    slot: &Slot,
+    engagement: &Engagement,
     place: &Place,
     ctx: &Context,
 ) -> Workbench {
@@ -131,9 +130,9 @@ pub(super) fn workbench(
             helm_name: helm_name.to_owned(),
             helm_namespace: helm_namespace.to_owned(),
         },
-        slot: slot.clone(),
+        slot: engagement.slot.clone(),
         // A program that stops lets actions end within its grace period; cutting a wait short would fail a release for it.
-        cancel: CancellationToken::new(),
+        interrupt: engagement.interrupt.clone(),
         health_checks: Arc::default(),
         oci_digest: None,
     }

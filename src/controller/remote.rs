@@ -5,10 +5,12 @@
 //!
 //! **Invariant:** a kubeconfig is used only by releases of the namespace that its Secret is in.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::Api;
+use kube_runtime::reflector::Store;
 use tokio::sync::Mutex;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
@@ -22,6 +24,9 @@ use crate::storage::{Storage, StorageTouch};
 /// The keys that a kubeconfig is looked for under, where the reference names none.
 const KEYS: [&str; 2] = ["value", "value.yaml"];
 
+/// How often clusters that nobody uses are looked for.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(300);
+
 /// A cluster and the release records in it.
 #[derive(Clone)]
 pub(super) struct Place {
@@ -29,11 +34,8 @@ pub(super) struct Place {
     pub(super) storage: Storage,
 }
 
-/// What wakes releases that live in other clusters.
-pub(super) struct RemoteChanges {
-    pub(super) touches: UnboundedReceiver<Touch>,
-    pub(super) records: UnboundedReceiver<StorageTouch>,
-}
+/// What wakes releases by what others do in clusters: to live objects, and to release records.
+pub(super) type ClusterChanges = (UnboundedReceiver<Touch>, UnboundedReceiver<StorageTouch>);
 
 /// The other clusters, by the Secret and key of their kubeconfigs.
 pub(super) struct Remotes {
@@ -62,13 +64,12 @@ impl Drop for Known {
 
 impl Remotes {
     /// None yet; what a kubeconfig may do is in the options.
-    pub(super) fn new(options: ConnectOptions) -> (Self, RemoteChanges) {
+    pub(super) fn new(options: ConnectOptions) -> (Self, ClusterChanges) {
         // There is no other part of this operator there, whatever it watches here.
         let options = ConnectOptions { scope: WatchScope::Cluster, ..options };
         let (touches, touched) = unbounded_channel();
         let (records, recorded) = unbounded_channel();
-        let changes = RemoteChanges { touches: touched, records: recorded };
-        (Self { known: Mutex::default(), options, touches, records }, changes)
+        (Self { known: Mutex::default(), options, touches, records }, (touched, recorded))
     }
 
     /// The cluster of a kubeconfig; connects again when its Secret has changed.
@@ -98,6 +99,25 @@ impl Remotes {
         known.insert(at, fresh);
         Ok(place)
     }
+}
+
+impl Remotes {
+    /// Lets go of clusters that no release lives in any more; now and then, without end.
+    pub(super) async fn keep_only_used(&self, releases: &Store<HelmRelease>) {
+        loop {
+            tokio::time::sleep(SWEEP_INTERVAL).await;
+            let used: HashSet<Origin> = releases.state().iter().filter_map(|release| origin(release)).collect();
+            self.known.lock().await.retain(|at, _| used.contains(at));
+        }
+    }
+}
+
+/// Where the kubeconfig of a release comes from; none if it lives in this cluster.
+fn origin(release: &HelmRelease) -> Option<Origin> {
+    let secret_ref = release.spec.kube_config.as_ref()?.secret_ref.as_ref()?;
+    let (namespace, _) = identity(release);
+    let key = secret_ref.key.clone().filter(|key| !key.is_empty());
+    Some((namespace.to_owned(), secret_ref.name.clone(), key))
 }
 
 /// Passes on what wakes releases; ends with the cluster.
@@ -153,4 +173,30 @@ pub(super) async fn place(release: &HelmRelease, ctx: &Context) -> Result<Place,
     let secret = secret.ok_or_else(|| Error::KubeConfigMissing { secret: named.clone() })?;
     let key = secret_ref.key.as_deref().filter(|key| !key.is_empty());
     ctx.remotes.place(&secret, key, &named).await
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn origin_of(kube_config: &serde_json::Value) -> Option<Origin> {
+        let object = json!({
+            "apiVersion": "helm.toolkit.fluxcd.io/v2",
+            "kind": "HelmRelease",
+            "metadata": {"name": "web", "namespace": "apps"},
+            "spec": {"interval": "1m", "kubeConfig": kube_config},
+        });
+        origin(&serde_json::from_value(object).unwrap())
+    }
+
+    #[test]
+    fn a_cluster_is_used_by_the_releases_that_name_its_secret_and_key() {
+        let named = |key: Option<&str>| Some(("apps".to_owned(), "far".to_owned(), key.map(str::to_owned)));
+        assert_eq!(origin_of(&json!({"secretRef": {"name": "far"}})), named(None));
+        assert_eq!(origin_of(&json!({"secretRef": {"name": "far", "key": ""}})), named(None));
+        assert_eq!(origin_of(&json!({"secretRef": {"name": "far", "key": "config"}})), named(Some("config")));
+        assert_eq!(origin_of(&json!(null)), None);
+    }
 }

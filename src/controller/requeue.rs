@@ -47,6 +47,8 @@ pub(super) enum Ending {
     Left,
     /// Something else has to become ready.
     Waiting,
+    /// Something else is wanted meanwhile, which has woken the release already.
+    Interrupted,
     /// Something is on its way and will wake the release in a moment.
     Patient,
     /// To be tried again after this time.
@@ -69,6 +71,7 @@ impl Ending {
             | Self::Stalled
             | Self::Left
             | Self::Waiting
+            | Self::Interrupted
             | Self::Patient
             | Self::RetryAfter(_)
             | Self::Await(_) => {
@@ -79,6 +82,7 @@ impl Ending {
             Self::Settled => Action::requeue(ctx.config.jittered(release.interval().as_std())),
             Self::Waiting => Action::requeue(ctx.config.jittered(ctx.config.requeue_dependency)),
             Self::Patient => Action::requeue(PATIENCE),
+            Self::Interrupted => Action::requeue(Duration::ZERO),
             Self::Await(left) => Action::requeue(left),
             Self::RetryAfter(interval) => Action::requeue(ctx.config.jittered(interval)),
             Self::Stalled | Self::Left | Self::Retry | Self::Failed => Action::await_change(),
@@ -93,7 +97,7 @@ impl Ending {
             }
             Self::Left => ReconcileResult::Success,
             Self::Stalled => ReconcileResult::TerminalError,
-            Self::Retry => ReconcileResult::Requeue,
+            Self::Retry | Self::Interrupted => ReconcileResult::Requeue,
             Self::Failed => ReconcileResult::Error,
         }
     }

@@ -18,11 +18,14 @@ use tracing::Instrument as _;
 
 use super::backoff::Backoff;
 use super::config::Config;
+use super::contests::Contests;
 use super::context::{Context, identity};
+use super::engagement::Engagements;
 use super::events::Events;
 use super::lease::Election;
+use super::notify::Notifier;
 use super::observe::ForeignActions;
-use super::remote::{RemoteChanges, Remotes};
+use super::remote::{ClusterChanges, Remotes};
 use super::requeue::Patience;
 use super::sources::{self, Changed, Dependencies};
 use super::status::Written;
@@ -76,14 +79,18 @@ pub async fn run(
 }
 
 fn election(config: &Config) -> Election {
-    let host = std::env::var("HOSTNAME").unwrap_or_else(|_| "rhumb".to_owned());
-    let unique = format!("{host}_{}_{}", std::process::id(), jiff::Timestamp::now().as_nanosecond());
+    let unique = format!("{}_{}_{}", hostname(), std::process::id(), jiff::Timestamp::now().as_nanosecond());
     let name = match &config.watch_label_selector {
         // Each shard elects its own leader, as in Flux.
         Some(selector) => format!("{LEASE}-{}", short_hash(selector)),
         None => LEASE.to_owned(),
     };
     Election::new(name, config.runtime_namespace.clone(), unique)
+}
+
+/// The name of the Pod.
+fn hostname() -> String {
+    std::env::var("HOSTNAME").unwrap_or_else(|_| "rhumb".to_owned())
 }
 
 fn short_hash(text: &str) -> String {
@@ -96,14 +103,13 @@ fn short_hash(text: &str) -> String {
 async fn lead(
     config: Config,
     cluster: Cluster,
-    (remotes, remote_changes): (Remotes, RemoteChanges),
+    (remotes, remote_changes): (Remotes, ClusterChanges),
     metrics: Arc<Metrics>,
     stop: CancellationToken,
 ) -> Result<(), Error> {
     let config = Arc::new(config);
     let client = cluster.own_client().clone();
-    let events = Events::new(client.clone(), "helm-controller");
-    let source_events = Events::new(client.clone(), "source-controller");
+    let [events, source_events] = recorders(&client, &config, &metrics)?;
     let started = sources::start(Dependencies {
         client: client.clone(),
         config: Arc::clone(&config),
@@ -115,6 +121,7 @@ async fn lead(
     let storage = Storage::secrets(&cluster);
     let records = storage.touches();
     let touches = cluster.watches().touches();
+    let engagements = Engagements::default();
     let ctx = Arc::new(Context {
         backoff: Backoff::new(config.min_retry_delay, config.max_retry_delay),
         slots: Slots::new(config.concurrent),
@@ -129,20 +136,15 @@ async fn lead(
         written: Written::default(),
         patience: Patience::default(),
         foreign_actions: ForeignActions::default(),
+        contests: Contests::default(),
         events,
         metrics: Arc::clone(&metrics),
+        engagements: engagements.clone(),
     });
     metrics.set_max_workers("helmrelease", config.concurrent);
-    let (waker, woken) = Waker::new(releases.clone());
+    let (waker, woken) = Waker::new(releases.clone(), engagements);
     let watch = watch_releases(client.clone(), &config, writer, &waker);
-    let triggers = async {
-        tokio::join!(
-            forward_sources(started.changes, &waker),
-            forward_cluster(touches, records, &waker),
-            forward_cluster(remote_changes.touches, remote_changes.records, &waker),
-            waker.clone().watch_values(client.clone(), Arc::clone(&config)),
-        )
-    };
+    let triggers = wake(&waker, &ctx, started.changes, [(touches, records), remote_changes]);
     let controller = control(releases, woken, Arc::clone(&ctx), &stop);
     let background = async {
         tokio::join!(watch, triggers, started.run);
@@ -152,6 +154,30 @@ async fn lead(
         () = background => {}
     }
     Ok(())
+}
+
+/// Wakes releases for whatever concerns them besides their own objects.
+async fn wake(
+    waker: &Waker,
+    ctx: &Context,
+    sources: UnboundedReceiver<Changed>,
+    [(touches, records), (remote_touches, remote_records)]: [ClusterChanges; 2],
+) {
+    tokio::join!(
+        forward_sources(sources, waker),
+        forward_cluster(touches, records, waker),
+        forward_cluster(remote_touches, remote_records, waker),
+        waker.clone().watch_values(ctx.client.clone(), Arc::clone(&ctx.config)),
+        ctx.remotes.keep_only_used(&ctx.releases),
+    );
+}
+
+/// What publishes events: about releases, and about sources.
+fn recorders(client: &kube::Client, config: &Config, metrics: &Arc<Metrics>) -> Result<[Events; 2], Error> {
+    let notifier =
+        config.events_address.clone().map(|address| Notifier::start(address, hostname(), Arc::clone(metrics)));
+    let notifier = notifier.transpose().map_err(Error::Notifier)?;
+    Ok(["helm-controller", "source-controller"].map(|name| Events::new(client.clone(), name, notifier.clone())))
 }
 
 /// Wakes the releases of changed sources.
@@ -217,7 +243,7 @@ async fn watch_releases(
                 if before.as_ref().is_none_or(|before| {
                     before.request != marks.request || before.described != marks.described || lost_finalizer(before)
                 }) {
-                    waker.wake(&release);
+                    waker.release(&release);
                 }
                 if before.is_none_or(|before| before.readiness != marks.readiness) {
                     waker.dependants(&release);

@@ -14,6 +14,7 @@ use serde_json::{Map, Value, json};
 use super::Error;
 use super::context::{Context, identity};
 use crate::api::{HelmRelease, HelmReleaseStatus};
+use crate::cluster::pause;
 
 /// Objects as the API server answered to our own writes, until the store has them.
 #[derive(Debug, Default)]
@@ -64,10 +65,18 @@ impl Context {
         let patch = json!({ "metadata": { "uid": release.metadata.uid }, "status": change });
         let api: Api<HelmRelease> = Api::namespaced(self.client.clone(), namespace);
         let params = PatchParams { field_manager: Some(self.config.field_manager.clone()), ..PatchParams::default() };
-        let written = api
-            .patch_status(name, &params, &Patch::Merge(&patch))
-            .await
-            .map_err(|source| Error::write(what(), source))?;
+        let mut attempts = 0;
+        // What became of an action is in this status and nowhere else, so it is worth some patience.
+        let written = loop {
+            let source = match api.patch_status(name, &params, &Patch::Merge(&patch)).await {
+                Ok(written) => break written,
+                Err(source) => source,
+            };
+            let code = if let kube::Error::Api(answer) = &source { answer.code } else { 0 };
+            let Some(pause) = pause(attempts, code) else { return Err(Error::write(what(), source)) };
+            tokio::time::sleep(pause).await;
+            attempts += 1;
+        };
         let written = Arc::new(written);
         self.written.keep(&written);
         Ok(written)

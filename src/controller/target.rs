@@ -9,10 +9,11 @@ use std::sync::Arc;
 use super::Error;
 use super::act::Draft;
 use super::context::Context;
+use super::engagement::Engagement;
 use super::prerequisites::{Inputs, workbench};
 use super::remote;
 use super::requeue::Ending;
-use crate::action::{Settings, Slot, Uninstalled, uninstall};
+use crate::action::{Settings, Uninstalled, uninstall};
 use crate::api::conditions::reason;
 use crate::lifecycle::{Event, EventType};
 
@@ -20,7 +21,7 @@ use crate::lifecycle::{Event, EventType};
 pub(super) async fn leave_old(
     draft: &mut Draft,
     inputs: &Inputs,
-    slot: &Slot,
+    engagement: &Engagement,
     ctx: &Context,
 ) -> Result<Option<Ending>, Error> {
     let Some(newest) = draft.status.history.first() else { return Ok(None) };
@@ -35,7 +36,7 @@ pub(super) async fn leave_old(
     }
     let release = Arc::clone(&draft.release);
     let place = remote::place(&release, ctx).await?;
-    let bench = workbench(&release, &newest.name, &newest.namespace, &storage_namespace, slot, &place, ctx);
+    let bench = workbench(&release, &newest.name, &newest.namespace, &storage_namespace, engagement, &place, ctx);
     let _quiet = bench.cluster.watches().hold(&bench.origin.release);
     if let Uninstalled::Gone { revision, chart } = uninstall(&bench, &Settings::uninstall(&release)).await? {
         let message = format!(

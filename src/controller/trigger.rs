@@ -18,6 +18,7 @@ use kube_runtime::watcher::{self, watcher};
 use super::config::Config;
 use super::context::identity;
 use super::dependencies::{depends_by_expression, depends_on};
+use super::engagement::{Engagements, Trigger};
 use super::sources::Changed;
 use crate::api::chart::ChartReferenceKind;
 use crate::api::helm_release::ValuesReferenceKind;
@@ -29,20 +30,41 @@ use crate::storage::StorageTouch;
 #[derive(Clone)]
 pub(super) struct Waker {
     releases: Store<HelmRelease>,
+    engagements: Engagements,
     sender: UnboundedSender<ObjectRef<HelmRelease>>,
 }
 
 impl Waker {
     /// A waker, and the stream of releases to wake.
-    pub(super) fn new(releases: Store<HelmRelease>) -> (Self, UnboundedReceiver<ObjectRef<HelmRelease>>) {
+    pub(super) fn new(
+        releases: Store<HelmRelease>,
+        engagements: Engagements,
+    ) -> (Self, UnboundedReceiver<ObjectRef<HelmRelease>>) {
         let (sender, receiver) = unbounded();
-        (Self { releases, sender }, receiver)
+        (Self { releases, engagements, sender }, receiver)
     }
 
     /// The release itself has changed.
-    pub(super) fn wake(&self, release: &HelmRelease) {
+    pub(super) fn release(&self, release: &HelmRelease) {
+        let (namespace, name) = identity(release);
+        let trigger = Trigger { kind: "HelmRelease", namespace: namespace.to_owned(), name: name.to_owned() };
+        self.engagements.tell(release, &trigger);
+        self.wake(release);
+    }
+
+    fn wake(&self, release: &HelmRelease) {
         // The receiver is gone only while the program stops.
         let _ = self.sender.unbounded_send(ObjectRef::from_obj(release));
+    }
+
+    /// What releases are made of has changed; one that is being worked on may have to begin anew.
+    fn input(&self, trigger: &Trigger, concerns: impl Fn(&HelmRelease) -> bool) {
+        for release in self.releases.state() {
+            if concerns(&release) {
+                self.engagements.tell(&release, trigger);
+                self.wake(&release);
+            }
+        }
     }
 
     fn wake_where(&self, concerns: impl Fn(&HelmRelease) -> bool) {
@@ -55,7 +77,9 @@ impl Waker {
 
     /// A source has changed.
     pub(super) fn source(&self, changed: &Changed) {
-        self.wake_where(|release| uses_source(release, changed));
+        let Changed { kind, namespace, name } = changed;
+        let trigger = Trigger { kind, namespace: namespace.clone(), name: name.clone() };
+        self.input(&trigger, |release| uses_source(release, changed));
     }
 
     /// A HelmRelease has changed: those that depend on it may go on.
@@ -88,16 +112,16 @@ impl Waker {
 
     /// A watched ConfigMap or Secret has changed.
     fn values(&self, kind: ValuesReferenceKind, namespace: &str, name: &str) {
-        self.wake_where(|release| {
-            identity(release).0 == namespace
-                && release.spec.values_from.iter().any(|reference| reference.kind == kind && reference.name == name)
-        });
+        let trigger = Trigger { kind: kind.as_str(), namespace: namespace.to_owned(), name: name.to_owned() };
+        self.input(&trigger, |release| identity(release).0 == namespace && uses_config(release, kind, name));
     }
 
-    /// Watches the labelled ConfigMaps and Secrets, by their metadata only; ends never.
+    /// Watches the labelled ConfigMaps and Secrets, by their metadata only; ends never, unless none are to be watched.
     pub(super) async fn watch_values(self, client: kube::Client, config: Arc<Config>) {
-        let secrets = changes::<Secret>(client.clone(), &config).map(|key| (ValuesReferenceKind::Secret, key));
-        let maps = changes::<ConfigMap>(client, &config).map(|key| (ValuesReferenceKind::ConfigMap, key));
+        let Some(selector) = &config.watch_configs_label_selector else { return };
+        let secrets =
+            changes::<Secret>(client.clone(), &config, selector).map(|key| (ValuesReferenceKind::Secret, key));
+        let maps = changes::<ConfigMap>(client, &config, selector).map(|key| (ValuesReferenceKind::ConfigMap, key));
         let mut all = futures::stream::select(secrets.boxed(), maps.boxed());
         while let Some((kind, (namespace, name))) = all.next().await {
             self.values(kind, &namespace, &name);
@@ -105,8 +129,8 @@ impl Waker {
     }
 }
 
-/// Objects that match the selector for watched values, as they change.
-fn changes<K>(client: kube::Client, config: &Config) -> impl Stream<Item = (String, String)> + use<K>
+/// Objects that match the selector for watched values, as they change or go.
+fn changes<K>(client: kube::Client, config: &Config, selector: &str) -> impl Stream<Item = (String, String)> + use<K>
 where
     K: Resource<DynamicType = (), Scope = k8s_openapi::NamespaceResourceScope>
         + Clone
@@ -119,8 +143,8 @@ where
         Some(namespace) => Api::namespaced(client, namespace),
         None => Api::all(client),
     };
-    let selector = watcher::Config::default().labels(&config.watch_configs_label_selector);
-    watcher(api, selector).default_backoff().applied_objects().filter_map(|event| async move {
+    let selector = watcher::Config::default().labels(selector);
+    watcher(api, selector).default_backoff().touched_objects().filter_map(|event| async move {
         match event {
             Ok(object) => Some((object.namespace().unwrap_or_default(), object.name_any())),
             Err(error) => {
@@ -129,6 +153,13 @@ where
             }
         }
     })
+}
+
+/// Whether values or the kubeconfig of a release come from an object of its namespace.
+fn uses_config(release: &HelmRelease, kind: ValuesReferenceKind, name: &str) -> bool {
+    let has_values = release.spec.values_from.iter().any(|reference| reference.kind == kind && reference.name == name);
+    let kubeconfig = release.spec.kube_config.as_ref().and_then(|reference| reference.secret_ref.as_ref());
+    has_values || kind == ValuesReferenceKind::Secret && kubeconfig.is_some_and(|reference| reference.name == name)
 }
 
 fn uses_source(release: &HelmRelease, changed: &Changed) -> bool {

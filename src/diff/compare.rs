@@ -120,6 +120,7 @@ impl Comparison {
                 pointer: self.path.clone(),
                 kind: FieldChangeKind::Changed,
                 values: Some((format!("{} items", desired.len()), format!("{} items", live.len()))),
+                manager: None,
             });
         }
     }
@@ -190,7 +191,7 @@ impl Comparison {
     fn report(&mut self, kind: FieldChangeKind, desired: &Value, live: Option<&Value>) {
         let shown = || Some((show(desired)?, live.map_or_else(|| Some("nothing".into()), show)?));
         let values = if self.masked { None } else { shown() };
-        self.changes.push(FieldChange { pointer: self.path.clone(), kind, values });
+        self.changes.push(FieldChange { pointer: self.path.clone(), kind, values, manager: None });
     }
 }
 

@@ -9,6 +9,7 @@
 mod compare;
 mod ignore;
 mod normalise;
+mod owner;
 mod quantity;
 mod reference;
 mod selector;
@@ -19,6 +20,7 @@ mod tests;
 pub use compare::{compare, is_built_in, merge_key};
 pub use ignore::{IgnoreError, IgnoreRule, IgnoreRules, Selector};
 pub use normalise::{MAX_TEXT, compact, drift_detection_disabled, encode_string_data, is_bookkeeping, normalise};
+pub use owner::{FieldOwner, REPLICAS, is_autoscaled, owner_of};
 pub use reference::ObjectReference;
 
 use std::fmt;
@@ -41,6 +43,8 @@ pub struct FieldChange {
     pub kind: FieldChangeKind,
     /// The declared and the live value, shortened for people; none for Secrets and long values.
     pub values: Option<(String, String)>,
+    /// The other manager that has the field now, if there is one.
+    pub manager: Option<String>,
 }
 
 /// How an object differs from what was declared.

@@ -7,7 +7,7 @@ use std::fmt;
 use super::{Change, FieldChange, FieldChangeKind, ObjectDrift};
 
 /// How many fields of one object are told.
-const MAX_FIELDS: usize = 3;
+const MAX_FIELDS: usize = 8;
 
 pub(super) fn write(drift: &ObjectDrift, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
     write!(formatter, "{} ", drift.object)?;
@@ -31,5 +31,9 @@ fn field(change: &FieldChange, formatter: &mut fmt::Formatter<'_>) -> fmt::Resul
         (Some((desired, live)), FieldChangeKind::Changed) => write!(formatter, ": {desired} → {live}"),
         (_, FieldChangeKind::Removed) => formatter.write_str(" removed"),
         (None, FieldChangeKind::Changed) => Ok(()),
+    }?;
+    match &change.manager {
+        Some(manager) => write!(formatter, " by {manager}"),
+        None => Ok(()),
     }
 }

@@ -100,11 +100,17 @@ fn summary_masks_secrets_and_names_fields() {
         change: Change::Changed(compare(desired, live)),
     };
     assert_eq!(drift(&secret("YQ=="), &secret("Yg==")).to_string(), "Secret/apps/key changed (/data/p)");
-    let shown =
-        drift(&deployment(&json!({"a": 1, "b": 2, "c": 3, "d": 4, "e": 5})), &deployment(&json!({"a": 2, "c": "x"})));
+    let shown = drift(
+        &deployment(&json!({"a": 1, "b": 2, "c": 3, "d": 4, "e": 5, "f": 6, "g": 7, "h": 8, "i": 9, "j": 10})),
+        &deployment(&json!({"a": 2, "c": "x"})),
+    );
+    let Change::Changed(mut changes) = shown.change else { panic!("nothing differs") };
+    changes[0].manager = Some("kubectl-edit".to_owned());
+    let shown = ObjectDrift { change: Change::Changed(changes), ..shown };
     assert_eq!(
         shown.to_string(),
-        "Deployment/apps/web changed (/spec/a: 1 → 2, /spec/b removed, /spec/c: 3 → x and 2 more)"
+        "Deployment/apps/web changed (/spec/a: 1 → 2 by kubectl-edit, /spec/b removed, /spec/c: 3 → x, /spec/d removed, /spec/e removed, \
+         /spec/f removed, /spec/g removed, /spec/h removed and 2 more)"
     );
     let missing = ObjectDrift { change: Change::Missing, ..shown };
     assert_eq!(missing.to_string(), "Deployment/apps/web removed");

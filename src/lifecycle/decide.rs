@@ -11,7 +11,7 @@ use crate::api::status::ReleaseActionName;
 
 use super::desired::{Desired, Strategy};
 use super::history::{Previous, is_digest_of, previous_good};
-use super::observation::Observation;
+use super::observation::{Contest, Observation};
 use super::remediation::ActiveRemediation;
 use super::state::{ReleaseState, determine_state};
 
@@ -119,6 +119,8 @@ pub enum Decision {
     Rest,
     /// Drift was found and is only to be reported.
     ReportDrift(Vec<String>),
+    /// Drift that others bring back after each correction is left for a while.
+    LeaveContested(Contest),
     /// Try again, with back-off.
     Retry,
     /// Try again after this time.
@@ -200,7 +202,10 @@ fn next_action(desired: &Desired, observed: &Observation<'_>, turn: &Turn, state
             DriftMode::Warn | DriftMode::Disabled => Decision::ReportDrift(objects),
         },
         ReleaseState::InSync(_) if forced => Decision::Act(ReleaseAction::Upgrade),
-        ReleaseState::InSync(_) => Decision::Done,
+        ReleaseState::InSync(_) => match &observed.contest {
+            Some(contest) if desired.drift == DriftMode::Enabled => Decision::LeaveContested(contest.clone()),
+            _ => Decision::Done,
+        },
         ReleaseState::Failed(_) => after_failure(desired, observed, forced),
         ReleaseState::Unknown(message) => Decision::Refuse(message),
     }

@@ -4,6 +4,8 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use crate::api::HelmReleaseStatus;
 use crate::release::Status;
 
@@ -40,6 +42,19 @@ pub enum DriftFacts {
     Found(Vec<String>),
 }
 
+/// A fight over live objects: somebody undoes each correction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Contest {
+    /// How the objects differ, a line each.
+    pub drift: Vec<String>,
+    /// The managers that have the fields, as far as they are known.
+    pub rivals: Vec<String>,
+    /// For how long the objects are left as they are.
+    pub left: Duration,
+    /// When that is over.
+    pub until: Timestamp,
+}
+
 /// The facts that a decision rests on.
 #[derive(Clone, Debug)]
 pub struct Observation<'a> {
@@ -51,6 +66,8 @@ pub struct Observation<'a> {
     pub status: &'a HelmReleaseStatus,
     /// For how long an action that somebody else began, such as `helm upgrade`, has been seen under way; none if there is none.
     pub foreign_action: Option<Duration>,
+    /// Objects that are not corrected for a while; they are not among the drift.
+    pub contest: Option<Contest>,
     /// Revisions in storage with the digest of their records, newest first; to see whether a rollback target is still what it was.
     pub revisions: Vec<(i64, String)>,
 }

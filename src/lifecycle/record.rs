@@ -10,7 +10,7 @@ use crate::api::conditions::{condition_status, condition_type, reason};
 use crate::api::helm_release::DriftMode;
 use crate::api::status::{Inventory, ReleaseActionName, TestHookStatus};
 use crate::api::{Duration, HelmReleaseStatus, Snapshot};
-use crate::release::Status;
+use crate::release::{Slimming, Status};
 
 use super::conditions::Conditions;
 use super::decide::{ActionType, Decision, ReleaseAction};
@@ -18,7 +18,7 @@ use super::desired::{Desired, Strategy};
 use super::history;
 use super::observation::Observation;
 use super::remediation::ActiveRemediation;
-use super::report::{Newest, Report, drift_message, newest_release};
+use super::report::{Newest, Report, contest_message, drift_message, newest_release, slimming_message};
 use super::state::managed_snapshot;
 use super::summary::summarize;
 
@@ -49,6 +49,8 @@ pub struct Write {
     pub snapshot: Snapshot,
     /// Whether the record is the one that the action is about, not an older one whose status changed.
     pub is_target: bool,
+    /// What was left out of the record because it would not have fitted into a Secret.
+    pub slimming: Slimming,
 }
 
 /// Why an action failed.
@@ -56,6 +58,8 @@ pub struct Write {
 pub struct Failure {
     /// The message for conditions and events; never holds Secret values.
     pub message: String,
+    /// Whether the cluster was at fault, such as by not answering; that counts against no budget of retries.
+    pub is_passing: bool,
 }
 
 /// What became of an action.
@@ -81,6 +85,10 @@ pub struct Outcome {
     pub chart: Option<String>,
     /// The pending status that an unlock found.
     pub pending: Option<Status>,
+    /// For an unlock: the action that was cut short was ours.
+    pub is_own: bool,
+    /// Whose change made the wait pointless, as `<kind>/<namespace>/<name>`; none if the action came to an end of its own.
+    pub interrupted_by: Option<String>,
 }
 
 impl Outcome {
@@ -97,6 +105,8 @@ impl Outcome {
             revision: None,
             chart: None,
             pending: None,
+            is_own: false,
+            interrupted_by: None,
         }
     }
 
@@ -206,6 +216,9 @@ pub fn record(
     if let Some(inventory) = &outcome.inventory {
         status.inventory = Some(inventory.clone());
     }
+    if let Some(trigger) = &outcome.interrupted_by {
+        return record_interruption(status, desired, outcome, trigger, now);
+    }
     let report = Report::of(&status, desired, outcome);
     if outcome.failure.is_some() {
         count_failure(&mut status, desired, outcome);
@@ -213,6 +226,7 @@ pub fn record(
         clear_failures(&mut status);
     }
     let mut events = Vec::new();
+    events.extend(tell_slimming(&mut status, desired, outcome, now));
     let mut conditions = Conditions::edit(&mut status.conditions, desired.generation, now);
     if let Some((condition, condition_status)) = report.condition {
         conditions.set(condition, condition_status, report.reason, &report.message);
@@ -223,17 +237,7 @@ pub fn record(
             // The schema, which is Flux's, takes no unit below a millisecond.
             let millis = u64::try_from(outcome.duration.as_millis()).unwrap_or(u64::MAX);
             status.last_attempted_release_action_duration = Some(crate::api::Duration::from_millis(millis));
-            if desired.tests && succeeded {
-                let message = format!("Helm release {} with chart {} is awaiting tests", report.release, report.chart);
-                conditions.set(
-                    condition_type::TEST_SUCCESS,
-                    condition_status::UNKNOWN,
-                    reason::AWAITING_TESTS,
-                    &message,
-                );
-            } else {
-                conditions.remove(condition_type::TEST_SUCCESS);
-            }
+            tell_awaited_tests(&mut conditions, desired.tests && succeeded, &report);
         }
         ActionType::Drift => {
             let message = drift_message(&report.release, &outcome.drift);
@@ -251,6 +255,60 @@ pub fn record(
     let event_type = if succeeded { EventType::Normal } else { EventType::Warning };
     events.push(Event { event_type, reason: report.reason, message: report.message });
     (status, events)
+}
+
+/// Says that tests are still to run, if they are.
+fn tell_awaited_tests(conditions: &mut Conditions<'_>, awaited: bool, report: &Report) {
+    if !awaited {
+        return conditions.remove(condition_type::TEST_SUCCESS);
+    }
+    let message = format!("Helm release {} with chart {} is awaiting tests", report.release, report.chart);
+    conditions.set(condition_type::TEST_SUCCESS, condition_status::UNKNOWN, reason::AWAITING_TESTS, &message);
+}
+
+/// Says whether the record of a new revision had to be slimmed; an event tells of it once.
+fn tell_slimming(
+    status: &mut HelmReleaseStatus,
+    desired: &Desired,
+    outcome: &Outcome,
+    now: Timestamp,
+) -> Option<Event> {
+    if outcome.action.action_type() != ActionType::Release {
+        return None;
+    }
+    let written = outcome.writes.iter().rfind(|write| write.is_target)?;
+    let mut conditions = Conditions::edit(&mut status.conditions, desired.generation, now);
+    let Some(message) = slimming_message(&written.snapshot, written.slimming) else {
+        conditions.remove(condition_type::RECORD_SLIMMED);
+        return None;
+    };
+    let known = conditions.get(condition_type::RECORD_SLIMMED).is_some();
+    conditions.set(condition_type::RECORD_SLIMMED, condition_status::TRUE, reason::RECORD_TOO_LARGE, &message);
+    (!known).then_some(Event { event_type: EventType::Warning, reason: reason::RECORD_TOO_LARGE, message })
+}
+
+/// The status after an action whose wait was called off. It counts as no failure: what comes next is an attempt of its own.
+fn record_interruption(
+    mut status: HelmReleaseStatus,
+    desired: &Desired,
+    outcome: &Outcome,
+    trigger: &str,
+    now: Timestamp,
+) -> (HelmReleaseStatus, Vec<Event>) {
+    let why = format!("New reconciliation triggered by {trigger}");
+    let told = Outcome { failure: Some(Failure { message: why.clone(), is_passing: true }), ..outcome.clone() };
+    let report = Report::of(&status, desired, &told);
+    let mut conditions = Conditions::edit(&mut status.conditions, desired.generation, now);
+    let reason = reason::HEALTH_CHECK_CANCELED;
+    // A test that was cut short says nothing about the release.
+    if let Some((condition, condition_status)) = report.condition
+        && outcome.action != ReleaseAction::Test
+    {
+        conditions.set(condition, condition_status, reason, &report.message);
+    }
+    conditions.not_ready(reason, &why);
+    let message = format!("Health checks canceled due to new reconciliation triggered by {trigger}");
+    (status, vec![Event { event_type: EventType::Normal, reason, message }])
 }
 
 /// The status when the release is left alone after a decision that is no action, and the events that tell of it.
@@ -272,15 +330,11 @@ pub fn finish(
         }
         Decision::ReportDrift(objects) => {
             let message = drift_message(&newest_release(&status, desired), objects);
-            let mut conditions = Conditions::edit(&mut status.conditions, desired.generation, now);
-            let known = conditions.get(condition_type::DRIFTED).is_some_and(|drifted| drifted.message == message);
-            conditions.set(condition_type::DRIFTED, condition_status::TRUE, reason::DRIFT_DETECTED, &message);
-            conditions.remove(condition_type::RECONCILING);
-            if !known {
-                events.push(Event { event_type: EventType::Warning, reason: reason::DRIFT_DETECTED, message });
-            }
-            summarize(&mut status, desired, now);
-            status.observed_generation = Some(desired.generation);
+            events.extend(leave_drifted(&mut status, desired, reason::DRIFT_DETECTED, message, now));
+        }
+        Decision::LeaveContested(contest) => {
+            let message = contest_message(&newest_release(&status, desired), contest);
+            events.extend(leave_drifted(&mut status, desired, reason::DRIFT_CONTESTED, message, now));
         }
         Decision::Retry => Conditions::edit(&mut status.conditions, desired.generation, now).retrying(),
         Decision::RetryAfter(interval) => {
@@ -305,6 +359,23 @@ pub fn finish(
         }
     }
     (status, events)
+}
+
+/// Live objects stay as they are, which is told once.
+fn leave_drifted(
+    status: &mut HelmReleaseStatus,
+    desired: &Desired,
+    reason: &'static str,
+    message: String,
+    now: Timestamp,
+) -> Option<Event> {
+    let mut conditions = Conditions::edit(&mut status.conditions, desired.generation, now);
+    let known = conditions.get(condition_type::DRIFTED).is_some_and(|drifted| drifted.message == message);
+    conditions.set(condition_type::DRIFTED, condition_status::TRUE, reason, &message);
+    conditions.remove(condition_type::RECONCILING);
+    summarize(status, desired, now);
+    status.observed_generation = Some(desired.generation);
+    (!known).then_some(Event { event_type: EventType::Warning, reason, message })
 }
 
 /// The status when a reconcile cannot get as far as a decision: Ready is False for this reason.
@@ -366,7 +437,11 @@ fn record_writes(status: &mut HelmReleaseStatus, outcome: &Outcome) {
     for write in &outcome.writes {
         let known = status.history.iter().any(|kept| kept.version == write.snapshot.version);
         // Revisions that this object never made stay out of its history.
-        let makes_revision = outcome.action != ReleaseAction::Unlock && outcome.action != ReleaseAction::Test;
+        let makes_revision = match outcome.action {
+            ReleaseAction::Unlock => outcome.is_own,
+            ReleaseAction::Test => false,
+            _ => true,
+        };
         if !(known || write.is_target && makes_revision) {
             continue;
         }
@@ -378,7 +453,8 @@ fn record_writes(status: &mut HelmReleaseStatus, outcome: &Outcome) {
         if snapshot.oci_digest.is_none() {
             snapshot.oci_digest = earlier.and_then(|kept| kept.oci_digest.clone());
         }
-        snapshot.action = snapshot_action(&outcome.action, write.is_target, earlier);
+        snapshot.action =
+            snapshot_action(&outcome.action, write.is_target, earlier).or_else(|| cut_short(status, outcome));
         history::upsert(&mut status.history, snapshot);
     }
 }
@@ -397,6 +473,17 @@ fn snapshot_action(action: &ReleaseAction, is_target: bool, earlier: Option<&Sna
     }
 }
 
+/// The action of ours that an unlock found cut short. Its revision belongs to the history, or what precedes it could not be rolled back to.
+fn cut_short(status: &HelmReleaseStatus, outcome: &Outcome) -> Option<String> {
+    let pending = outcome.pending.filter(|_| outcome.is_own)?;
+    let action = match (pending, status.last_attempted_release_action) {
+        (Status::PendingRollback, _) => "rollback",
+        (_, Some(ReleaseActionName::Install)) => "install",
+        (_, _) => "upgrade",
+    };
+    Some(action.to_owned())
+}
+
 fn count_failure(status: &mut HelmReleaseStatus, desired: &Desired, outcome: &Outcome) {
     // Drift that cannot be put right is no failure of the release.
     if outcome.action == ReleaseAction::CorrectDrift {
@@ -404,6 +491,7 @@ fn count_failure(status: &mut HelmReleaseStatus, desired: &Desired, outcome: &Ou
     }
     status.failures += 1;
     let counts = match outcome.action {
+        _ if outcome.failure.as_ref().is_some_and(|failure| failure.is_passing) => false,
         ReleaseAction::Install | ReleaseAction::Upgrade => outcome.reached_storage(),
         ReleaseAction::Test => outcome.tests.is_some() && !ignores_tests(status, desired),
         _ => false,

@@ -4,10 +4,11 @@
 
 use crate::api::conditions::{condition_status, condition_type, reason};
 use crate::api::{HelmReleaseStatus, Snapshot};
-use crate::release::Status;
+use crate::release::{Slimming, Status};
 
 use super::decide::ReleaseAction;
 use super::desired::Desired;
+use super::observation::Contest;
 use super::record::Outcome;
 
 /// How an outcome is told: which condition it sets, with which reason and message.
@@ -166,6 +167,31 @@ impl Newest {
 /// The newest revision as messages name it, or the release where there is none.
 pub(super) fn newest_release(status: &HelmReleaseStatus, desired: &Desired) -> String {
     status.history.first().map_or_else(|| desired.full_name(), |newest| Newest::of(newest).release)
+}
+
+/// Who undoes corrections, and until when there are none.
+pub(super) fn contest_message(release: &str, contest: &Contest) -> String {
+    let rivals = if contest.rivals.is_empty() { "somebody".to_owned() } else { contest.rivals.join(" and ") };
+    let drift = contest.drift.join("\n");
+    // Whole seconds are enough for people.
+    let until = contest.until.strftime("%Y-%m-%dT%H:%M:%SZ");
+    format!(
+        "Cluster state of release {release} is changed again by {rivals} after each correction; the next one is at {until}:\n{drift}"
+    )
+}
+
+/// What was left out of a record; nothing if it is whole.
+pub(super) fn slimming_message(snapshot: &Snapshot, slimming: Slimming) -> Option<String> {
+    let without = match slimming {
+        Slimming::None => return None,
+        Slimming::Files => "files other than templates",
+        Slimming::FilesTemplatesAndSchema => "templates, values schema and other files",
+    };
+    let Snapshot { namespace, name, version, .. } = snapshot;
+    Some(format!(
+        "The record of release {namespace}/{name}.v{version} would not fit into a Secret and is stored without the chart's {without}; \
+         helm reads it as any other"
+    ))
 }
 
 pub(super) fn drift_message(release: &str, objects: &[String]) -> String {

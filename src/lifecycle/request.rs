@@ -32,6 +32,13 @@ impl HelmRelease {
         }
     }
 
+    /// Whether a request to force or to reset is on this object that was not on an earlier state of it.
+    pub fn asks_more_than(&self, earlier: &Self) -> bool {
+        let new = |annotation| self.token(annotation).is_some() && self.token(annotation) != earlier.token(annotation);
+        let asks = self.requests();
+        asks.forced && new(FORCE_AT_ANNOTATION) || asks.reset && new(RESET_AT_ANNOTATION)
+    }
+
     fn token(&self, annotation: &str) -> Option<&str> {
         self.metadata.annotations.as_ref()?.get(annotation).map(String::as_str).filter(|token| !token.is_empty())
     }

@@ -1,7 +1,9 @@
 //! Expressions in the Common Expression Language: health checks of custom resources, and readiness of dependencies.
 //!
 //! In: the text of an expression and the objects that it is about. Out: yes or no, or why there is no answer. Counterpart: the CEL
-//! environment of Flux's `pkg/runtime/cel` 0.110 (optional syntax, the extensions for strings and encoders), without its `sets`.
+//! environment of Flux's `pkg/runtime/cel` 0.110 (optional syntax, the extensions for strings, encoders and sets), without the types
+//! `timestamp` and `duration`: nothing tells an expression the time, so that these could only be compared with each other, and they would
+//! bring a database of time zones into the program.
 //!
 //! **Invariant:** an expression sees nothing but the objects that it is given; it has no clock and no side effect.
 
@@ -13,7 +15,7 @@ use cel::objects::{Key, Map};
 use cel::{Context, Env, Program, extensions};
 use serde_json::Value;
 
-use super::{Readiness, State};
+use super::{Readiness, State, sets};
 
 /// The longest expression that is taken, in bytes.
 pub const MAX_EXPRESSION_BYTES: usize = 4096;
@@ -30,7 +32,7 @@ const STACK_BYTES: usize = 64 << 20;
 static ENVIRONMENT: LazyLock<Arc<Env>> = LazyLock::new(|| {
     let mut environment = Env::stdlib();
     environment.set_error_on_duplicate_map_keys(false);
-    for extension in [extensions::strings, extensions::encoders] {
+    for extension in [extensions::strings, extensions::encoders, sets::extension] {
         // Each is added once, to an environment that has nothing of it.
         let _ = environment.add_extension(extension);
     }

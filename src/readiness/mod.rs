@@ -7,8 +7,10 @@
 
 mod condition;
 mod expression;
+mod legacy;
 mod pod;
 mod rules;
+mod sets;
 mod workload;
 
 use std::fmt;
@@ -19,7 +21,7 @@ pub use expression::{
     Expression, ExpressionError, HealthCheckSource, HealthChecks, MAX_EXPRESSION_BYTES, MAX_EXPRESSION_DEPTH,
     MAX_EXPRESSION_OPERATORS,
 };
-pub use pod::waiting_reason;
+pub use pod::{is_running, waiting_reason};
 
 /// How far an object is, in kstatus' words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -85,11 +87,19 @@ pub enum Purpose {
         /// Jobs must complete; without it a Job that has started is ready (`--wait-for-jobs`).
         wait_for_jobs: bool,
     },
+    /// The objects of a release, judged as Helm 3 did (`waitStrategy: legacy`).
+    Legacy {
+        /// Jobs must complete; without it they are not waited for.
+        wait_for_jobs: bool,
+    },
     /// The objects of a hook: only Jobs and Pods are awaited, and they must complete.
     Hook,
 }
 
 /// Judges an object by the rules of its kind.
 pub fn readiness(object: &Value, purpose: Purpose) -> Readiness {
-    rules::judge(object, purpose)
+    match purpose {
+        Purpose::Legacy { wait_for_jobs } => legacy::judge(object, wait_for_jobs),
+        Purpose::Release { .. } | Purpose::Hook => rules::judge(object, purpose),
+    }
 }

@@ -47,6 +47,16 @@ pub fn waiting_reason(pod: &Value) -> Option<String> {
     })
 }
 
+/// Whether a Pod, or a Pod of a Job, does its work at this moment: it runs and is ready. One that waits for its image, crashes or is not
+/// ready does not.
+pub fn is_running(object: &Value) -> bool {
+    match text(object, "/kind") {
+        "Job" => object.pointer("/status/ready").and_then(Value::as_i64).is_some_and(|ready| ready > 0),
+        "Pod" => text(object, "/status/phase") == "Running" && is_true(object, "Ready"),
+        _ => false,
+    }
+}
+
 fn in_progress(pod: &Value, otherwise: &str) -> Readiness {
     Readiness::new(State::InProgress, waiting_reason(pod).unwrap_or_else(|| otherwise.to_owned()))
 }

@@ -20,6 +20,9 @@ use super::{Error, Release, secret_name};
 /// The most bytes of data that the API server accepts in a Secret.
 pub const MAX_SECRET_BYTES: usize = 1024 * 1024;
 
+/// What is kept free in the record of an action that is under way: how it ends, and the runs of its hooks, are still to be written.
+const RESERVE_BYTES: usize = 16 * 1024;
+
 /// The most bytes that a record may take when decompressed; a larger one is taken for an attack on memory.
 pub const MAX_DECODED_BYTES: u64 = 100 * 1024 * 1024;
 
@@ -48,7 +51,8 @@ pub enum Slimming {
 
 /// The text of a record, slimmed as far as needed to stay within [`MAX_SECRET_BYTES`].
 pub fn encode(release: &Release) -> Result<Encoded, Error> {
-    encode_within(release, MAX_SECRET_BYTES)
+    let reserve = if release.info.status.is_pending() { RESERVE_BYTES } else { 0 };
+    encode_within(release, MAX_SECRET_BYTES - reserve)
 }
 
 fn encode_within(release: &Release, limit: usize) -> Result<Encoded, Error> {

@@ -23,7 +23,7 @@ use tokio::sync::{mpsc, watch};
 use super::index::{Index, parse};
 use super::{Error, Revision, StorageKey, StorageTouch, Stored};
 use crate::cluster::{
-    AbortOnDrop, Answer, Cluster, Failure, Health, ObjectReference, Operation, ResourceKind, WatchScope, path, settled,
+    AbortOnDrop, Cluster, Failure, Health, ObjectReference, Operation, ResourceKind, WatchScope, path, pause, settled,
     spawn_watch,
 };
 use crate::release::{
@@ -96,11 +96,41 @@ impl Secrets {
         let _hold = self.shared.index.hold(key);
         let object = reference(key, release.revision);
         let (body, slimming) = secret(key, &release, (label::CREATED_AT, now))?;
-        let request = path(&kind(), Some(&key.namespace)).create(&PostParams::default(), body);
-        match self.cluster.send(Operation::Create, &object, request).await {
-            Ok(answer) => Ok(self.written(key, release, &answer, slimming)),
+        let build = || path(&kind(), Some(&key.namespace)).create(&PostParams::default(), body.clone());
+        match self.write(Operation::Create, &object, &body, build).await {
+            Ok(written) => Ok(self.written(key, release, &written, slimming)),
             Err(failure) if failure.code == 409 => Err(Error::AlreadyExists { secret: object.name }),
             Err(failure) => Err(refused(failure)),
+        }
+    }
+
+    /// Writes a record. Where the server did not say whether it did, the record itself tells: it is there as it was sent, or the request is
+    /// sent again.
+    async fn write(
+        &self,
+        operation: Operation,
+        object: &ObjectReference,
+        body: &[u8],
+        build: impl Fn() -> Result<http::Request<Vec<u8>>, kube::core::request::Error>,
+    ) -> Result<Value, Failure> {
+        let mut attempts = 0;
+        loop {
+            let failure = match self.cluster.send(operation, object, build()).await {
+                Ok(answer) => return Ok(answer.body),
+                // A conflict may be with our own first attempt.
+                Err(failure) if failure.is_ambiguous() || attempts > 0 && failure.code == 409 => failure,
+                Err(failure) => return Err(failure),
+            };
+            if let Some(found) = self.cluster.read(&kind(), object).await?
+                && is_same_record(&found, body)
+            {
+                return Ok(found);
+            }
+            let Some(pause) = pause(attempts, failure.code).filter(|_| failure.is_ambiguous()) else {
+                return Err(failure);
+            };
+            tokio::time::sleep(pause).await;
+            attempts += 1;
         }
     }
 
@@ -119,13 +149,10 @@ impl Secrets {
             metadata.insert("uid".into(), Value::String(stored.uid.clone()));
             metadata.insert("resourceVersion".into(), Value::String(stored.resource_version.clone()));
         }
-        let request = path(&kind(), Some(&key.namespace)).replace(
-            &object.name,
-            &PostParams::default(),
-            body.to_string().into_bytes(),
-        );
-        match self.cluster.send(Operation::Replace, &object, request).await {
-            Ok(answer) => Ok(self.written(key, release, &answer, slimming)),
+        let body = body.to_string().into_bytes();
+        let build = || path(&kind(), Some(&key.namespace)).replace(&object.name, &PostParams::default(), body.clone());
+        match self.write(Operation::Replace, &object, &body, build).await {
+            Ok(written) => Ok(self.written(key, release, &written, slimming)),
             Err(failure) if failure.code == 409 => Err(Error::Changed { secret: object.name }),
             Err(failure) if failure.code == 404 => {
                 self.shared.index.deleted(key, release.revision);
@@ -148,8 +175,8 @@ impl Secrets {
         Ok(())
     }
 
-    fn written(&self, key: &StorageKey, release: Release, answer: &Answer, slimming: Slimming) -> Arc<Stored> {
-        let stored = stored(release, &answer.body, slimming);
+    fn written(&self, key: &StorageKey, release: Release, written: &Value, slimming: Slimming) -> Arc<Stored> {
+        let stored = stored(release, written, slimming);
         let revision = Revision {
             revision: stored.release.revision,
             status: stored.release.info.status,
@@ -213,6 +240,12 @@ impl Secrets {
         revisions.sort_by_key(|it| std::cmp::Reverse(it.revision));
         Ok(revisions)
     }
+}
+
+/// Whether a Secret holds the record of a request, made by the same write.
+fn is_same_record(found: &Value, sent: &[u8]) -> bool {
+    let sent: Value = serde_json::from_slice(sent).unwrap_or_default();
+    ["/data", "/metadata/labels"].iter().all(|part| found.pointer(part) == sent.pointer(part))
 }
 
 fn refused(failure: Failure) -> Error {

@@ -42,6 +42,30 @@ impl ReconcileResult {
     }
 }
 
+/// What became of an event for `--events-addr`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotificationResult {
+    /// The receiver took it.
+    Sent,
+    /// The receiver has had the same one a moment ago.
+    Duplicate,
+    /// The receiver refused it, or did not answer after several attempts.
+    Failed,
+    /// Too many others waited already.
+    Dropped,
+}
+
+impl NotificationResult {
+    fn label(self) -> &'static str {
+        match self {
+            Self::Sent => "sent",
+            Self::Duplicate => "duplicate",
+            Self::Failed => "failed",
+            Self::Dropped => "dropped",
+        }
+    }
+}
+
 /// The state of a release in `planton_helm_release_reconciliation_status`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReleaseState {
@@ -157,6 +181,11 @@ struct ActionLabels {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct NotificationLabels {
+    result: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ControllerLabels {
     controller: &'static str,
 }
@@ -195,6 +224,7 @@ pub struct Metrics {
     info: Family<InfoLabels, Gauge>,
     release_state: Family<StateLabels, Gauge>,
     actions: Family<ActionLabels, Counter>,
+    notifications: Family<NotificationLabels, Counter>,
     reconciles: Family<ResultLabels, Counter>,
     errors: Family<ControllerLabels, Counter>,
     terminal_errors: Family<ControllerLabels, Counter>,
@@ -242,6 +272,7 @@ impl Default for Metrics {
             info: Family::default(),
             release_state: Family::default(),
             actions: Family::default(),
+            notifications: Family::default(),
             reconciles: Family::default(),
             errors: Family::default(),
             terminal_errors: Family::default(),
@@ -276,6 +307,7 @@ impl Metrics {
             self.release_state.clone(),
         );
         r.register("rhumb_release_actions", "Release actions performed, by result", self.actions.clone());
+        r.register("rhumb_notifications", "Events for --events-addr, by result", self.notifications.clone());
         r.register("controller_runtime_reconcile", "Reconciles, by result", self.reconciles.clone());
         r.register("controller_runtime_reconcile_errors", "Reconciles that failed", self.errors.clone());
         r.register(
@@ -357,6 +389,11 @@ impl Metrics {
     pub fn action_ended(&self, action: &'static str, succeeded: bool) {
         let result = if succeeded { "success" } else { "failure" };
         self.actions.get_or_create(&ActionLabels { action, result }).inc();
+    }
+
+    /// Notes what became of an event for `--events-addr`.
+    pub fn notification_ended(&self, result: NotificationResult) {
+        self.notifications.get_or_create(&NotificationLabels { result: result.label() }).inc();
     }
 
     /// Notes the state of an object: its Ready condition, whether it is suspended, and what it is about.

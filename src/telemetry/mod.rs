@@ -9,4 +9,4 @@ mod metrics;
 mod process;
 
 pub use log::{Encoding, Error, install as install_logging};
-pub use metrics::{Metrics, ReconcileResult, ReleaseLabels, ReleaseState, ResourceInfo};
+pub use metrics::{Metrics, NotificationResult, ReconcileResult, ReleaseLabels, ReleaseState, ResourceInfo};

@@ -73,6 +73,28 @@ async fn an_expression_that_is_wrong_stalls_the_release() -> Result<()> {
 }
 
 #[tokio::test]
+async fn with_the_gate_of_flux_a_dependency_must_be_ready_as_well() -> Result<()> {
+    let mut scene = Scene::prepare("additive").await?;
+    let mut options = scene.operator_options();
+    options.flags.push("--feature-gates=AdditiveCELDependencyCheck=true".to_owned());
+    scene.start_operator_with(&options).await?;
+    let mut back = hello_spec("1.0.0");
+    back["suspend"] = json!(true);
+    scene.apply_release("back", &back).await?;
+    let mut front = hello_spec("1.0.0");
+    front["dependsOn"] = json!([{"name": "back", "readyExpr": "dep.metadata.name == 'back'"}]);
+    scene.apply_release("front", &front).await?;
+    let is_waiting = |release: &kube::api::DynamicObject| {
+        condition(release, "Ready").is_some_and(|ready| ready["reason"] == "DependencyNotReady")
+    };
+    wait_for(&scene.releases(), "front", SOON, "waiting for its dependency", is_waiting).await?;
+    back["suspend"] = json!(false);
+    scene.apply_release("back", &back).await?;
+    scene.ready("front", "1.0.0").await?;
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_dependency_is_ready_when_its_expression_says_so() -> Result<()> {
     let scene = Scene::start("ready-expr").await?;
     scene.apply_release("back", &hello_spec("1.0.0")).await?;

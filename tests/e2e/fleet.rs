@@ -1,5 +1,7 @@
 //! Several releases at once: none waits for another unless it says so.
 
+use std::time::{Duration, Instant};
+
 use anyhow::{Context as _, Result};
 use k8s_openapi::api::core::v1::Service;
 use kube::api::Api;
@@ -29,6 +31,47 @@ async fn waiting_release_keeps_no_worker_busy() -> Result<()> {
     Ok(())
 }
 
+/// How many releases wait for pods that are never ready.
+const STUCK: usize = 50;
+/// How many installs are timed, with and without them.
+const TIMED: usize = 3;
+
+/// The shortest time that an install took, of a few: the machine does other things too.
+async fn quickest_install(scene: &Scene, prefix: &str) -> Result<Duration> {
+    let mut quickest = Duration::MAX;
+    for number in 0..TIMED {
+        let name = format!("{prefix}{number}");
+        let began = Instant::now();
+        scene.apply_release(&name, &hello_spec("1.0.0")).await?;
+        scene.ready(&name, "1.0.0").await?;
+        quickest = quickest.min(began.elapsed());
+    }
+    Ok(quickest)
+}
+
+#[tokio::test]
+async fn fifty_failing_waits_do_not_delay_an_install_by_a_second() -> Result<()> {
+    let scene = Scene::start("stuck-fifty").await?;
+    let alone = quickest_install(&scene, "alone").await?;
+    let mut stuck = hello_spec("1.0.0");
+    stuck["timeout"] = json!("10m");
+    stuck["values"] =
+        json!({"replicas": 1, "migration": {"enabled": false}, "podLabels": {"rhumb.test/pod": "unready"}});
+    let names: Vec<String> = (0..STUCK).map(|number| format!("stuck{number}")).collect();
+    for name in &names {
+        scene.apply_release(name, &stuck).await?;
+    }
+    let services: Api<Service> = scene.services();
+    for name in &names {
+        let service = format!("{name}-hello");
+        wait_for(&services, &service, SOON, "applied", |_| true).await.with_context(|| scene.operator_log())?;
+    }
+    let beside = quickest_install(&scene, "beside").await?;
+    println!("an install takes {alone:?} alone and {beside:?} beside {STUCK} failing waits");
+    assert!(beside < alone + Duration::from_secs(1), "{alone:?} alone, {beside:?} beside {STUCK} failing waits");
+    Ok(())
+}
+
 #[tokio::test]
 async fn dependent_release_starts_when_its_dependency_is_ready() -> Result<()> {
     let scene = Scene::start("depends").await?;
@@ -43,6 +86,37 @@ async fn dependent_release_starts_when_its_dependency_is_ready() -> Result<()> {
     scene.apply_release("backend", &hello_spec("1.0.0")).await?;
     scene.ready("backend", "1.0.0").await?;
     scene.ready("frontend", "1.0.0").await?;
+    Ok(())
+}
+
+/// How long a chain of releases is.
+const CHAIN: usize = 10;
+
+#[tokio::test]
+async fn a_chain_of_ten_is_ready_two_seconds_after_its_own_work() -> Result<()> {
+    let scene = Scene::start("chain").await?;
+    // What one of them takes where nothing is in its way.
+    let mut alone = Duration::ZERO;
+    for number in 0..TIMED {
+        let name = format!("alone{number}");
+        let began = Instant::now();
+        scene.apply_release(&name, &hello_spec("1.0.0")).await?;
+        scene.ready(&name, "1.0.0").await?;
+        alone += began.elapsed() / u32::try_from(TIMED)?;
+    }
+    let began = Instant::now();
+    for number in (0..CHAIN).rev() {
+        let mut spec = hello_spec("1.0.0");
+        if number > 0 {
+            spec["dependsOn"] = json!([{"name": format!("link{}", number - 1)}]);
+        }
+        scene.apply_release(&format!("link{number}"), &spec).await?;
+    }
+    scene.ready(&format!("link{}", CHAIN - 1), "1.0.0").await?;
+    let took = began.elapsed();
+    println!("a chain of {CHAIN} takes {took:?}, one alone {alone:?}");
+    let own_work = alone * u32::try_from(CHAIN)?;
+    assert!(took < own_work + Duration::from_secs(2), "it took {took:?}, with own work of {own_work:?}");
     Ok(())
 }
 

@@ -27,11 +27,23 @@ mod releases;
 /// What expressions in CEL say of objects and dependencies.
 mod expressions;
 
+/// Release records that do not fit into a Secret.
+mod records;
+
+/// What ends a wait early.
+mod interruption;
+
 /// Where charts and values come from, and what happens when they do not.
 mod sources;
 
 /// Releases in other clusters.
 mod remote;
+
+/// Kills and faults at random.
+mod chaos;
+
+/// Drift of live objects: found, told, put right, or left.
+mod drift;
 
 /// The operator ends, is killed, and is back.
 mod resilience;

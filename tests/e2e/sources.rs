@@ -1,8 +1,8 @@
 //! Where charts and values come from: repositories with a login, repositories that fail, values in ConfigMaps.
 
 use anyhow::{Context as _, Result};
-use k8s_openapi::api::core::v1::ConfigMap;
-use kube::api::Api;
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use kube::api::{Api, DeleteParams};
 use serde_json::json;
 
 use crate::scene::{SOON, Scene, hello_spec};
@@ -59,6 +59,40 @@ async fn failing_repository_is_tried_again_until_it_answers() -> Result<()> {
         scene.repository.set_fault(PACKAGE, None);
         scene.ready("web", "1.0.0").await?;
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_selector_decides_which_values_are_watched() -> Result<()> {
+    let mut scene = Scene::prepare("unlabelled").await?;
+    let mut options = scene.operator_options();
+    // What Flux's documentation advises to watch everything but release records.
+    options.flags.push("--watch-configs-label-selector=owner!=helm".to_owned());
+    scene.start_operator_with(&options).await?;
+    let values = |message: &str| {
+        json!({
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {"name": "values", "namespace": scene.namespace},
+            "stringData": {"values.yaml": format!("message: {message}")},
+        })
+    };
+    apply(&scene.client, &values("first")).await?;
+    let mut spec = hello_spec("1.0.0");
+    spec["valuesFrom"] = json!([{"kind": "Secret", "name": "values", "optional": true}]);
+    scene.apply_release("web", &spec).await?;
+    scene.ready("web", "1.0.0").await?;
+    let pages: Api<ConfigMap> = Api::namespaced(scene.client.clone(), &scene.namespace);
+    let shows = |text: &'static str| {
+        wait_for(&pages, "web-hello", SOON, text, move |page| {
+            page.data.as_ref().is_some_and(|data| data.values().any(|page| page.contains(text)))
+        })
+    };
+    apply(&scene.client, &values("second")).await?;
+    shows("second").await.with_context(|| scene.operator_log())?;
+    let secrets: Api<Secret> = Api::namespaced(scene.client.clone(), &scene.namespace);
+    secrets.delete("values", &DeleteParams::default()).await?;
+    shows("Hello").await.with_context(|| scene.operator_log())?;
     Ok(())
 }
 

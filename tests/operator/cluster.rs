@@ -46,7 +46,7 @@ async fn applied(server: &FakeApiServer, objects: &[Value]) -> Cluster {
 
 async fn drift(cluster: &Cluster, objects: &[Value]) -> Vec<String> {
     let options = ApplyOptions::new(origin());
-    let drifted = cluster.drift(objects, &options, &IgnoreRules::default()).await.unwrap();
+    let drifted = cluster.drift(objects, &[], &options, &IgnoreRules::default()).await.unwrap();
     drifted.iter().map(ToString::to_string).collect()
 }
 
@@ -55,6 +55,7 @@ fn wait_options() -> WaitOptions {
         origin: origin(),
         purpose: Purpose::Release { wait_for_jobs: false },
         timeout: Duration::from_secs(30),
+        abort: tokio_util::sync::CancellationToken::new(),
         cancel: tokio_util::sync::CancellationToken::new(),
         custom: None,
         fail_fast: false,
@@ -136,7 +137,7 @@ async fn change_and_removal_by_others_are_told_confirmed_and_corrected() {
 
     let options = ApplyOptions::new(origin());
     let rules = IgnoreRules::default();
-    let drifted = cluster.drift(&objects, &options, &rules).await.unwrap();
+    let drifted = cluster.drift(&objects, &[], &options, &rules).await.unwrap();
     let told: Vec<String> = drifted.iter().map(ToString::to_string).collect();
     assert_eq!(told, ["ConfigMap/apps/web changed (/data/key: a → b)", "Deployment/apps/web removed"]);
     cluster.correct(&objects, &drifted, &options, &rules).await.unwrap().into_result().unwrap();

@@ -12,6 +12,8 @@ mod support;
 mod cluster;
 /// Collections of charts with the output of helm.
 mod corpora;
+/// Events to a notification-controller.
+mod notifications;
 /// What the chart starts is what the program understands.
 mod packaging;
 /// Charts from repositories and registries.

@@ -25,6 +25,8 @@ fn check(file: &str) {
         let purpose = match case.purpose.as_str() {
             "release" => Purpose::Release { wait_for_jobs: false },
             "release-with-jobs" => Purpose::Release { wait_for_jobs: true },
+            "legacy" => Purpose::Legacy { wait_for_jobs: false },
+            "legacy-with-jobs" => Purpose::Legacy { wait_for_jobs: true },
             "hook" => Purpose::Hook,
             other => panic!("{file}: {}: unknown purpose {other}", case.name),
         };
@@ -59,6 +61,7 @@ kinds!(
     daemon_set,
     deployment,
     job,
+    legacy,
     other,
     persistent_volume_claim,
     pod,

@@ -13,5 +13,6 @@ pub(crate) mod helm;
 pub(crate) mod operator;
 pub(crate) mod process;
 pub(crate) mod programs;
+pub(crate) mod random;
 pub(crate) mod registry;
 pub(crate) mod release;

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use rhumb::lifecycle::Contest;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -29,6 +30,8 @@ struct Step {
     version: Option<String>,
     values: Option<String>,
     drift: Option<Vec<String>>,
+    /// Managers that change an object again after each correction, for the time that it is left alone.
+    contest: Option<Vec<String>>,
     /// What somebody else made of the storage.
     storage: Option<Vec<Revision>>,
     /// A token that asks for a reset or a forced action.
@@ -74,6 +77,12 @@ impl Step {
         if let Some(drift) = &self.drift {
             world.drift.clone_from(drift);
         }
+        world.contest = self.contest.as_ref().map(|rivals| Contest {
+            drift: vec!["ConfigMap/apps/web changed (/data/a: 1 → 2)".to_owned()],
+            rivals: rivals.clone(),
+            left: std::time::Duration::from_secs(30),
+            until: jiff::Timestamp::UNIX_EPOCH,
+        });
         if let Some(storage) = &self.storage {
             world.storage.clone_from(storage);
         }

@@ -12,11 +12,11 @@ use rhumb::api::helm_release::DriftMode;
 use rhumb::api::status::TestHookStatus;
 use rhumb::api::{Duration, HelmRelease, HelmReleaseStatus, Snapshot};
 use rhumb::lifecycle::{
-    ChartFacts, Decision, Desired, DriftFacts, Event, EventType, Failure, InputDigests, Observation, Outcome,
+    ChartFacts, Contest, Decision, Desired, DriftFacts, Event, EventType, Failure, InputDigests, Observation, Outcome,
     ReleaseAction, ReleaseFacts, ReleaseState, Strategy, Turn, Write, attempt, begin, decide, determine_state, finish,
     handle_tokens, record,
 };
-use rhumb::release::Status;
+use rhumb::release::{Slimming, Status};
 use serde::Deserialize;
 
 /// A revision in storage.
@@ -61,6 +61,8 @@ pub(super) struct World {
     pub(super) drift: Vec<String>,
     /// For how long somebody else's action has been seen under way.
     pub(super) foreign_action: Option<std::time::Duration>,
+    /// Objects that others change again after each correction.
+    pub(super) contest: Option<Contest>,
     /// How actions fail, by name; others succeed.
     pub(super) failures: BTreeMap<String, String>,
     pub(super) now: Timestamp,
@@ -84,6 +86,7 @@ impl World {
             values: no_values(),
             drift: Vec::new(),
             foreign_action: None,
+            contest: None,
             failures: BTreeMap::new(),
             now: Timestamp::UNIX_EPOCH,
         }
@@ -127,6 +130,10 @@ impl World {
             status = after;
             done.events.extend(events);
             done.actions.push(action.clone());
+            if outcome.interrupted_by.is_some() {
+                "interrupted".clone_into(&mut done.ending);
+                break;
+            }
             if let Some(ending) = self.cut_short(&mut status, &desired, &outcome) {
                 done.ending = ending;
                 break;
@@ -161,6 +168,7 @@ impl World {
             drift: DriftFacts::Unchecked,
             status,
             foreign_action: self.foreign_action,
+            contest: self.contest.clone(),
             revisions,
         };
         let in_sync = matches!(determine_state(desired, &observed), ReleaseState::InSync(_));
@@ -179,7 +187,12 @@ impl World {
     fn act(&mut self, action: &ReleaseAction) -> Outcome {
         let mut outcome = Outcome::of(action.clone());
         let failure = self.failures.get(action.name()).cloned();
-        outcome.failure = failure.clone().map(|message| Failure { message });
+        outcome.failure = failure.clone().map(|message| {
+            let is_passing = message.starts_with("passing: ");
+            Failure { message, is_passing }
+        });
+        outcome.interrupted_by =
+            failure.as_ref().and_then(|message| message.strip_prefix("interrupted by: ")).map(str::to_owned);
         let before_storage = failure.as_ref().is_some_and(|message| message.starts_with("before storage: "));
         if before_storage {
             return outcome;
@@ -324,7 +337,7 @@ pub(super) fn snapshot(revision: &Revision) -> Snapshot {
 }
 
 fn write(revision: &Revision, is_target: bool) -> Write {
-    Write { snapshot: snapshot(revision), is_target }
+    Write { snapshot: snapshot(revision), is_target, slimming: Slimming::None }
 }
 
 /// A decision that is no action, in words.
@@ -337,6 +350,7 @@ pub(super) fn ending(decision: &Decision) -> String {
         Decision::ReportDrift(_) => "report drift".to_owned(),
         Decision::Retry => "retry".to_owned(),
         Decision::RetryAfter(interval) => format!("retry after {}", Duration::from(*interval)),
+        Decision::LeaveContested(contest) => format!("leave contested for {}", Duration::from(contest.left)),
         Decision::Await(left) => format!("await {}", Duration::from(*left)),
         Decision::Stall { reason, message } => format!("stall {reason}: {message}"),
         Decision::Refuse(message) => format!("refuse: {message}"),
