@@ -2,10 +2,10 @@
 //!
 //! A request that can be sent twice is, where the server failed to answer it.
 //!
-//! **Invariant:** never waits for an answer longer than [`REQUEST_TIMEOUT`].
+//! **Invariant:** never waits for one answer longer than [`REQUEST_TIMEOUT`], nor begins to wait for another after that.
 
 use std::error::Error as _;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::StatusCode;
@@ -53,6 +53,7 @@ impl Cluster {
             conflicts: Vec::new(),
         };
         let request = request.map_err(|error| failed(400, "BadRequest", error.to_string()))?;
+        let begun = Instant::now();
         let mut attempts = 0;
         let (code, bytes) = loop {
             let failure = match self.exchange(request.clone()).await {
@@ -60,7 +61,9 @@ impl Cluster {
                 Ok((code, bytes)) => refused(operation, object, code, &bytes),
                 Err(message) => failed(0, "", message),
             };
-            let Some(pause) = pause_after(&failure, attempts) else { return Err(failure) };
+            // Who does not answer at all is not asked once more after that.
+            let pause = pause_after(&failure, attempts).filter(|_| begun.elapsed() < REQUEST_TIMEOUT);
+            let Some(pause) = pause else { return Err(failure) };
             tracing::debug!(%failure, "a request is sent again");
             tokio::time::sleep(pause).await;
             attempts += 1;

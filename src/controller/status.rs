@@ -7,6 +7,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use kube::api::{Api, Patch, PatchParams};
 use serde_json::{Map, Value, json};
@@ -15,6 +16,9 @@ use super::Error;
 use super::context::{Context, identity};
 use crate::api::{HelmRelease, HelmReleaseStatus};
 use crate::cluster::pause;
+
+/// After so long no other attempt to write a status is begun.
+const LONGEST_WRITE: Duration = Duration::from_secs(60);
 
 /// Objects as the API server answered to our own writes, until the store has them.
 #[derive(Debug, Default)]
@@ -65,6 +69,7 @@ impl Context {
         let patch = json!({ "metadata": { "uid": release.metadata.uid }, "status": change });
         let api: Api<HelmRelease> = Api::namespaced(self.client.clone(), namespace);
         let params = PatchParams { field_manager: Some(self.config.field_manager.clone()), ..PatchParams::default() };
+        let begun = Instant::now();
         let mut attempts = 0;
         // What became of an action is in this status and nowhere else, so it is worth some patience.
         let written = loop {
@@ -73,7 +78,8 @@ impl Context {
                 Err(source) => source,
             };
             let code = if let kube::Error::Api(answer) = &source { answer.code } else { 0 };
-            let Some(pause) = pause(attempts, code) else { return Err(Error::write(what(), source)) };
+            let pause = pause(attempts, code).filter(|_| begun.elapsed() < LONGEST_WRITE);
+            let Some(pause) = pause else { return Err(Error::write(what(), source)) };
             tokio::time::sleep(pause).await;
             attempts += 1;
         };

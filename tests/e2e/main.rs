@@ -42,6 +42,9 @@ mod remote;
 /// Kills and faults at random.
 mod chaos;
 
+/// Events for a notification-controller.
+mod notifications;
+
 /// Drift of live objects: found, told, put right, or left.
 mod drift;
 
