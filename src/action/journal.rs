@@ -70,7 +70,7 @@ impl<'a> Journal<'a> {
 }
 
 /// The snapshot of a record.
-pub(super) fn snapshot(release: &Release, oci_digest: Option<String>) -> Result<Snapshot, Error> {
+pub fn snapshot(release: &Release, oci_digest: Option<String>) -> Result<Snapshot, Error> {
     let metadata = release.chart.as_ref().map(|chart| &chart.metadata);
     let time = |time: Option<crate::release::Time>| Time(time.map(crate::release::Time::instant).unwrap_or_default());
     Ok(Snapshot {

@@ -37,6 +37,7 @@ pub use correct_drift::correct_drift;
 pub use error::Error;
 pub use install::install;
 pub use interrupt::Interrupt;
+pub use journal::snapshot;
 pub use manifest::manifest_objects;
 pub use prepare::{Prepared, Request, prepare};
 pub use rollback::rollback;

@@ -13,12 +13,13 @@ use serde_json::Value;
 use super::Error;
 use super::context::Context;
 use super::prerequisites::Inputs;
-use crate::action::{Settings, manifest_objects};
-use crate::api::conditions::{condition_status, condition_type, find, reason};
+use crate::action::{Settings, manifest_objects, snapshot};
 use crate::api::helm_release::DriftMode;
-use crate::api::{HelmRelease, HelmReleaseStatus};
+use crate::api::{HelmRelease, HelmReleaseStatus, Snapshot};
 use crate::diff::{IgnoreRule, IgnoreRules, ObjectDrift, ObjectReference, Selector};
-use crate::lifecycle::{Contest, DriftFacts, Observation, ReleaseFacts, ReleaseState, determine_state};
+use crate::lifecycle::{
+    Contest, DriftFacts, Observation, ReleaseFacts, ReleaseState, cut_short_action, determine_state,
+};
 use crate::release::{Release, config_digest, snapshot_digest};
 use crate::storage::{StorageKey, Stored};
 
@@ -51,6 +52,7 @@ pub(super) struct Seen {
     revisions: Vec<(i64, String)>,
     foreign_action: Option<Duration>,
     contest: Option<Contest>,
+    left_behind: Vec<Snapshot>,
     /// Whether live objects were compared with the manifest.
     pub(super) drift_checked: bool,
     /// The manifest's objects, if they were compared.
@@ -79,6 +81,7 @@ impl Seen {
             foreign_action: self.foreign_action,
             contest: self.contest.clone(),
             revisions: self.revisions.clone(),
+            left_behind: self.left_behind.clone(),
         }
     }
 }
@@ -95,11 +98,13 @@ pub(super) async fn observe(
     let bench = &inputs.bench;
     let newest = bench.storage.newest(&bench.key).await?;
     let latest = newest.as_ref().map(|stored| facts(&stored.release)).transpose()?;
+    let left_behind = left_behind(status, newest.as_deref(), inputs).await?;
     let mut seen = Seen {
         newest,
         latest,
         foreign_action: None,
         contest: None,
+        left_behind,
         revisions: revisions(status, inputs).await?,
         drift_checked: corrected,
         objects: Vec::new(),
@@ -119,22 +124,35 @@ pub(super) async fn observe(
 }
 
 /// For how long somebody else's action has been seen under way. A pending record is ours if the status says that we were at work when it
-/// was left behind: that is written before any record.
+/// was left behind.
 fn foreign_action(seen: &Seen, status: &HelmReleaseStatus, inputs: &Inputs, ctx: &Context) -> Option<Duration> {
     let pending = seen.latest.as_ref().filter(|latest| latest.status.is_pending());
-    let released = find(&status.conditions, condition_type::READY)
-        .is_some_and(|ready| ready.status == condition_status::UNKNOWN && ready.reason == reason::PROGRESSING);
-    let remediated = find(&status.conditions, condition_type::RECONCILING)
-        .is_some_and(|reconciling| reconciling.message.starts_with("Running 'rollback'"));
-    let ours = released || remediated;
     let key = inputs.bench.key.clone();
     match pending {
-        Some(latest) if !ours => Some(ctx.foreign_actions.seen(key, latest.revision)),
+        Some(latest) if cut_short_action(status).is_none() => Some(ctx.foreign_actions.seen(key, latest.revision)),
         _ => {
             ctx.foreign_actions.over(&key);
             None
         }
     }
+}
+
+/// The records of the history and the newest one, read again after an action of ours was cut short.
+async fn left_behind(
+    status: &HelmReleaseStatus,
+    newest: Option<&Stored>,
+    inputs: &Inputs,
+) -> Result<Vec<Snapshot>, Error> {
+    let Some(newest) = newest.filter(|_| cut_short_action(status).is_some()) else { return Ok(Vec::new()) };
+    let bench = &inputs.bench;
+    let mut left = vec![snapshot(&newest.release, None)?];
+    for known in bench.storage.revisions(&bench.key).await? {
+        let is_recorded = status.history.iter().any(|kept| kept.version == i64::from(known.revision));
+        if is_recorded && known.revision != newest.release.revision {
+            left.push(snapshot(&bench.storage.get(&bench.key, known.revision).await?.release, None)?);
+        }
+    }
+    Ok(left)
 }
 
 async fn look_for_drift(

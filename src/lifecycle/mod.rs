@@ -25,7 +25,7 @@ pub use conditions::Conditions;
 pub use decide::{ActionType, Decision, FOREIGN_ACTION_GRACE, ReleaseAction, Turn, decide};
 pub use desired::{ChartFacts, Desired, InputDigests, Strategy};
 pub use history::Previous;
-pub use observation::{Contest, DriftFacts, Observation, ReleaseFacts};
+pub use observation::{Contest, DriftFacts, Observation, ReleaseFacts, cut_short_action};
 pub use record::{Event, EventType, Failure, Outcome, Write, attempt, begin, finish, record, refuse};
 pub use request::{Requests, handle_tokens};
 pub use state::{ReleaseState, determine_state};

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::api::HelmReleaseStatus;
+use crate::api::conditions::{condition_status, condition_type, find, reason};
+use crate::api::status::ReleaseActionName;
+use crate::api::{HelmReleaseStatus, Snapshot};
 use crate::release::Status;
 
 /// What is known about the newest revision in Helm's storage.
@@ -70,4 +72,22 @@ pub struct Observation<'a> {
     pub contest: Option<Contest>,
     /// Revisions in storage with the digest of their records, newest first; to see whether a rollback target is still what it was.
     pub revisions: Vec<(i64, String)>,
+    /// The records of the history and the newest one, as they are in storage. Wanted only if the status tells of an action that was
+    /// [cut short](cut_short_action), for then the history may not tell what became of them.
+    pub left_behind: Vec<Snapshot>,
+}
+
+/// The action of ours that the operator was at when it ended, if it ended in the middle of one: that is written down before any record, and
+/// taken back with the action's result. Storage may hold more than the history tells then.
+pub fn cut_short_action(status: &HelmReleaseStatus) -> Option<&'static str> {
+    let released = find(&status.conditions, condition_type::READY)
+        .is_some_and(|ready| ready.status == condition_status::UNKNOWN && ready.reason == reason::PROGRESSING);
+    let remediated = find(&status.conditions, condition_type::RECONCILING)
+        .is_some_and(|reconciling| reconciling.message.starts_with("Running 'rollback'"));
+    match status.last_attempted_release_action {
+        _ if remediated => Some("rollback"),
+        Some(ReleaseActionName::Install) if released => Some("install"),
+        _ if released => Some("upgrade"),
+        _ => None,
+    }
 }

@@ -16,7 +16,7 @@ use super::conditions::Conditions;
 use super::decide::{ActionType, Decision, ReleaseAction};
 use super::desired::{Desired, Strategy};
 use super::history;
-use super::observation::Observation;
+use super::observation::{Observation, cut_short_action};
 use super::remediation::ActiveRemediation;
 use super::report::{Newest, Report, contest_message, drift_message, newest_release, slimming_message};
 use super::state::managed_snapshot;
@@ -142,6 +142,7 @@ pub fn begin(
     now: Timestamp,
 ) -> HelmReleaseStatus {
     let mut status = observed.status.clone();
+    refresh_history(&mut status, observed);
     shorten_history(&mut status, observed, desired, action);
     let message = format!("Running '{}' action with timeout of {timeout}", action.name());
     let mut conditions = Conditions::edit(&mut status.conditions, desired.generation, now);
@@ -167,7 +168,12 @@ fn shorten_history(
     let is_managed = observed.latest.as_ref().is_none_or(|latest| managed_snapshot(observed.status, latest).is_ok());
     match action {
         ReleaseAction::Install => status.history.clear(),
-        ReleaseAction::Upgrade if !is_managed => status.history.clear(),
+        ReleaseAction::Upgrade if !is_managed => {
+            // What an action of ours left behind when it was cut short is no change by others, and what precedes it is still of use.
+            if !takes_up(status, observed) {
+                status.history.clear();
+            }
+        }
         ReleaseAction::Upgrade => {
             if has_failed(status) && retries_in_place(status, desired) {
                 truncate(status, desired);
@@ -176,6 +182,27 @@ fn shorten_history(
         ReleaseAction::Rollback(_) | ReleaseAction::UninstallRemediation => truncate(status, desired),
         ReleaseAction::Test | ReleaseAction::Unlock | ReleaseAction::CorrectDrift => {}
     }
+}
+
+/// Brings the history up to what an action of ours did to its revisions before it was cut short.
+fn refresh_history(status: &mut HelmReleaseStatus, observed: &Observation<'_>) {
+    for left in &observed.left_behind {
+        if let Some(kept) = status.history.iter_mut().find(|kept| kept.version == left.version) {
+            let mut snapshot = left.clone();
+            snapshot.action.clone_from(&kept.action);
+            keep_what_records_lack(&mut snapshot, Some(kept));
+            *kept = snapshot;
+        }
+    }
+}
+
+/// Takes the revision of an action that came to its end, though the status does not tell, into the history; false if there is none.
+fn takes_up(status: &mut HelmReleaseStatus, observed: &Observation<'_>) -> bool {
+    let next = status.history.first().map_or(1, |newest| newest.version + 1);
+    let Some(left) = observed.left_behind.iter().find(|left| left.version == next) else { return false };
+    let action = cut_short_action(observed.status).map(str::to_owned);
+    history::upsert(&mut status.history, Snapshot { action, ..left.clone() });
+    true
 }
 
 fn has_failed(status: &HelmReleaseStatus) -> bool {
@@ -447,15 +474,20 @@ fn record_writes(status: &mut HelmReleaseStatus, outcome: &Outcome) {
         }
         let mut snapshot = write.snapshot.clone();
         let earlier = status.history.iter().find(|kept| kept.version == snapshot.version);
-        if snapshot.test_hooks.is_none() {
-            snapshot.test_hooks = earlier.and_then(|kept| kept.test_hooks.clone());
-        }
-        if snapshot.oci_digest.is_none() {
-            snapshot.oci_digest = earlier.and_then(|kept| kept.oci_digest.clone());
-        }
+        keep_what_records_lack(&mut snapshot, earlier);
         snapshot.action =
             snapshot_action(&outcome.action, write.is_target, earlier).or_else(|| cut_short(status, outcome));
         history::upsert(&mut status.history, snapshot);
+    }
+}
+
+/// Carries over what a snapshot of the same revision knew and no record tells.
+fn keep_what_records_lack(snapshot: &mut Snapshot, earlier: Option<&Snapshot>) {
+    if snapshot.test_hooks.is_none() {
+        snapshot.test_hooks = earlier.and_then(|kept| kept.test_hooks.clone());
+    }
+    if snapshot.oci_digest.is_none() {
+        snapshot.oci_digest = earlier.and_then(|kept| kept.oci_digest.clone());
     }
 }
 

@@ -13,11 +13,16 @@ use rhumb::api::status::TestHookStatus;
 use rhumb::api::{Duration, HelmRelease, HelmReleaseStatus, Snapshot};
 use rhumb::lifecycle::{
     ChartFacts, Contest, Decision, Desired, DriftFacts, Event, EventType, Failure, InputDigests, Observation, Outcome,
-    ReleaseAction, ReleaseFacts, ReleaseState, Strategy, Turn, Write, attempt, begin, decide, determine_state, finish,
+    ReleaseAction, ReleaseFacts, ReleaseState, Strategy, Turn, Write, attempt, begin, cut_short_action, decide, determine_state, finish,
     handle_tokens, record,
 };
 use rhumb::release::{Slimming, Status};
 use serde::Deserialize;
+
+/// How failures begin with which the operator ends once the action has, before the status tells of it.
+const CRASH: &str = "crash after ";
+/// The same after an action that succeeds.
+const CRASH_AFTER_SUCCESS: &str = "crash after success";
 
 /// A revision in storage.
 #[derive(Clone, Debug, Deserialize)]
@@ -126,6 +131,12 @@ impl World {
             };
             status = begin(&self.observe(&status, &desired).0, &desired, action, "5m0s", self.now);
             let outcome = self.act(action);
+            if self.failures.get(action.name()).is_some_and(|failure| failure.starts_with(CRASH)) {
+                "crashed".clone_into(&mut done.ending);
+                done.actions.push(action.clone());
+                self.release.status = Some(status);
+                return done;
+            }
             let (after, events) = record(&status, &desired, &outcome, self.now);
             status = after;
             done.events.extend(events);
@@ -170,6 +181,7 @@ impl World {
             foreign_action: self.foreign_action,
             contest: self.contest.clone(),
             revisions,
+            left_behind: self.left_behind(status),
         };
         let in_sync = matches!(determine_state(desired, &observed), ReleaseState::InSync(_));
         let checked = in_sync && desired.drift != DriftMode::Disabled;
@@ -180,13 +192,25 @@ impl World {
         (observed, checked)
     }
 
+    /// What the controller reads again after a crash.
+    fn left_behind(&self, status: &HelmReleaseStatus) -> Vec<Snapshot> {
+        let newest = self.newest().map(|newest| newest.revision);
+        let is_wanted = |kept: &&Revision| {
+            Some(kept.revision) == newest || status.history.iter().any(|known| known.version == kept.revision)
+        };
+        match cut_short_action(status) {
+            None => Vec::new(),
+            Some(_) => self.storage.iter().filter(is_wanted).map(snapshot).collect(),
+        }
+    }
+
     fn newest(&self) -> Option<&Revision> {
         self.storage.iter().max_by_key(|kept| kept.revision)
     }
 
     fn act(&mut self, action: &ReleaseAction) -> Outcome {
         let mut outcome = Outcome::of(action.clone());
-        let failure = self.failures.get(action.name()).cloned();
+        let failure = self.failures.get(action.name()).filter(|failure| *failure != CRASH_AFTER_SUCCESS).cloned();
         outcome.failure = failure.clone().map(|message| {
             let is_passing = message.starts_with("passing: ");
             Failure { message, is_passing }
