@@ -13,8 +13,8 @@ use rhumb::api::status::TestHookStatus;
 use rhumb::api::{Duration, HelmRelease, HelmReleaseStatus, Snapshot};
 use rhumb::lifecycle::{
     ChartFacts, Contest, Decision, Desired, DriftFacts, Event, EventType, Failure, InputDigests, Observation, Outcome,
-    ReleaseAction, ReleaseFacts, ReleaseState, Strategy, Turn, Write, attempt, begin, cut_short_action, decide, determine_state, finish,
-    handle_tokens, record,
+    ReleaseAction, ReleaseFacts, ReleaseState, Strategy, Turn, Write, attempt, begin, cut_short_action, decide,
+    determine_state, finish, handle_tokens, record,
 };
 use rhumb::release::{Slimming, Status};
 use serde::Deserialize;
