@@ -170,6 +170,11 @@ impl Object for VersionSet {
         Some(self.versions.clone())
     }
 
+    fn part(&self, from: usize, to: usize) -> Option<Value> {
+        let names = self.names.get(from..to)?.to_vec();
+        Some(Value::object(Self { versions: Value::strings(names.iter()), names }))
+    }
+
     fn encoded(&self) -> Option<Value> {
         Some(self.versions.clone())
     }

@@ -143,10 +143,16 @@ fn slice(args: &[Value]) -> CallResult {
     let start = args.get(1).map_or(0, cast::to_int64);
     let end = args.get(2).map_or(list.len() as i64, cast::to_int64);
     let range = usize::try_from(start).ok().zip(usize::try_from(end).ok());
-    match range.and_then(|(start, end)| list.get(start..end)) {
-        Some(items) => Ok(Value::List(List::new(list.element_type(), items.to_vec()))),
-        None => fail("reflect.Value.Slice: slice index out of bounds"),
-    }
+    let Some((start, end, items)) = range.and_then(|(start, end)| Some((start, end, list.get(start..end)?))) else {
+        return fail("reflect.Value.Slice: slice index out of bounds");
+    };
+    // The type stays, whatever name it has.
+    let part = match value(args, 0) {
+        Value::Bytes(bytes) => bytes.get(start..end).map(|bytes| Value::Bytes(bytes.into())),
+        Value::Object(object) => object.part(start, end),
+        _ => None,
+    };
+    Ok(part.unwrap_or_else(|| Value::List(List::new(list.element_type(), items.to_vec()))))
 }
 
 /// Chunks of a size; a size that is not positive fails as Go's allocation does, but for the few cases where Go finds nothing to do.

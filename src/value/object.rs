@@ -46,6 +46,11 @@ pub trait Object: fmt::Debug {
         None
     }
 
+    /// The items from one position to another as the same type, if the object is a named slice.
+    fn part(&self, _from: usize, _to: usize) -> Option<Value> {
+        None
+    }
+
     /// What `String` or `Error` gives, if the object has such a method; used by `%v`, `print` and `toString`.
     fn text(&self) -> Option<Text> {
         None
