@@ -1,5 +1,7 @@
 //! Watching one object by its name: hooks, definitions and deletions, which the shared watches do not follow.
 //!
+//! As in [`super::wait`], an object is read once before a wait for readiness is said to have taken too long.
+//!
 //! **Invariant:** the watch ends with the wait.
 
 use std::pin::pin;
@@ -36,7 +38,7 @@ impl Cluster {
         let deadline = options.deadline();
         let prepared = self.prepare(std::slice::from_ref(object), &options.origin, false).await?;
         for object in &prepared {
-            let outcome = self.wait_prepared(object, options, deadline).await;
+            let outcome = self.wait_prepared(object, options, deadline).await?;
             if outcome != WaitOutcome::Ready {
                 return Ok(outcome);
             }
@@ -44,7 +46,12 @@ impl Cluster {
         Ok(WaitOutcome::Ready)
     }
 
-    async fn wait_prepared(&self, object: &Prepared, options: &WaitOptions, deadline: Instant) -> WaitOutcome {
+    async fn wait_prepared(
+        &self,
+        object: &Prepared,
+        options: &WaitOptions,
+        deadline: Instant,
+    ) -> Result<WaitOutcome, Error> {
         let mut last = Readiness::not_found();
         let mut seen = false;
         let runs = AtomicBool::new(false);
@@ -64,14 +71,22 @@ impl Cluster {
         if matches!(ended, Ended::Cancelled) && options.purpose == Purpose::Hook && runs.load(Ordering::Relaxed) {
             ended = self.watch_until(kind, reference, deadline, &options.abort, &mut met).await;
         }
+        if matches!(ended, Ended::TimedOut) {
+            // The server may have been away, and nothing was told meanwhile.
+            match self.read(kind, reference).await {
+                Ok(live) if met(live.as_ref()) => ended = Ended::Met,
+                Err(failure) if failure.is_fault() => return Err(Error::Requests(vec![failure])),
+                Ok(_) | Err(_) => {}
+            }
+        }
         let failed = last.state == State::Failed;
         let not_ready = || vec![NotReady { object: object.reference.clone(), readiness: last }];
-        match ended {
+        Ok(match ended {
             Ended::Met if failed => WaitOutcome::Failed(not_ready()),
             Ended::Met => WaitOutcome::Ready,
             Ended::TimedOut => WaitOutcome::TimedOut(not_ready()),
             Ended::Cancelled => WaitOutcome::Cancelled,
-        }
+        })
     }
 
     /// Watches one object until `met` holds of it, or of its absence.

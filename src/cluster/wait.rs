@@ -1,9 +1,10 @@
 //! Waiting until objects are ready: a future fed by the shared watches, with no request of its own.
 //!
 //! Objects that the store cannot follow (no permission to watch, or outside of the watched namespace) are read now and then instead.
-//! Only when a wait has failed are Pods listed, to say what keeps a workload from being ready.
+//! Only when time has run out is an object read that a watch follows, for the server may have been away, and nothing was told meanwhile; and
+//! only when a wait has failed are Pods listed, to say what keeps a workload from being ready.
 //!
-//! **Invariant:** never asks for an object that a watch follows.
+//! **Invariant:** until its time has run out, never asks for an object that a watch follows.
 
 use std::fmt;
 use std::pin::pin;
@@ -152,6 +153,9 @@ impl Cluster {
                 () = tokio::time::sleep(POLL_INTERVAL), if polls => {}
                 () = options.cancel.cancelled() => return Ok(WaitOutcome::Cancelled),
                 () = sleep_until(deadline) => {
+                    if self.became_ready_unseen(&awaited, options).await? {
+                        return Ok(WaitOutcome::Ready);
+                    }
                     self.explain(&awaited, &mut not_ready).await;
                     return Ok(WaitOutcome::TimedOut(not_ready));
                 }
@@ -171,12 +175,20 @@ impl Cluster {
                 Err(failure) => return Some(Readiness::new(State::Unknown, failure.message)),
             }
         };
-        let verdict = match live {
-            Some(live) => options.judge(&live),
-            None if vanishes_when_done(&object.object) => return None,
-            None => Readiness::not_found(),
-        };
-        (!verdict.is_current()).then_some(verdict)
+        verdict(object, live.as_ref(), options)
+    }
+
+    /// Whether all objects are ready after all. A release must not fail for what a server that was away could not tell, so a server that
+    /// is still away is an error of its own. Costs one request where the first object is truly not ready.
+    async fn became_ready_unseen(&self, awaited: &[Awaited<'_>], options: &WaitOptions) -> Result<bool, Error> {
+        for Awaited { object, .. } in awaited {
+            match self.read(&object.kind, &object.reference).await {
+                Ok(live) if verdict(object, live.as_ref(), options).is_none() => {}
+                Err(failure) if failure.is_fault() => return Err(Error::Requests(vec![failure])),
+                Ok(_) | Err(_) => return Ok(false),
+            }
+        }
+        Ok(true)
     }
 
     /// Adds what Pods say to the verdicts on workloads.
@@ -209,6 +221,16 @@ impl Cluster {
             Some(format!("Pod {name}: {}", waiting_reason(pod)?))
         })
     }
+}
+
+/// What keeps an object, as it is now, from being ready.
+fn verdict(object: &Prepared, live: Option<&Value>, options: &WaitOptions) -> Option<Readiness> {
+    let verdict = match live {
+        Some(live) => options.judge(live),
+        None if vanishes_when_done(&object.object) => return None,
+        None => Readiness::not_found(),
+    };
+    (!verdict.is_current()).then_some(verdict)
 }
 
 struct Awaited<'a> {

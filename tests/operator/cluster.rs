@@ -173,12 +173,47 @@ async fn wait_ends_with_the_event_and_asks_nothing() {
         let cluster = cluster.clone();
         async move { cluster.wait(&[deployment()], &wait_options()).await }
     });
+    server.put(DEPLOYMENT, ready_deployment(&server));
+    assert_eq!(waiting.await.unwrap().unwrap(), WaitOutcome::Ready);
+    assert_eq!(server.take_requests(), [""; 0]);
+}
+
+/// The Deployment as it is once it is ready.
+fn ready_deployment(server: &FakeApiServer) -> Value {
     let mut ready = server.get(DEPLOYMENT).unwrap();
     ready["status"] = json!({"observedGeneration": 1, "replicas": 1, "updatedReplicas": 1, "availableReplicas": 1,
         "readyReplicas": 1, "conditions": [{"type": "Available", "status": "True"}]});
-    server.put(DEPLOYMENT, ready);
-    assert_eq!(waiting.await.unwrap().unwrap(), WaitOutcome::Ready);
-    assert_eq!(server.take_requests(), [""; 0]);
+    ready
+}
+
+#[tokio::test]
+async fn what_became_ready_while_the_watch_told_nothing_has_not_timed_out() {
+    let server = FakeApiServer::new();
+    let cluster = applied(&server, &[deployment()]).await;
+    let options = WaitOptions { timeout: Duration::from_millis(20), ..wait_options() };
+    server.put_untold(DEPLOYMENT, ready_deployment(&server));
+    assert_eq!(cluster.wait(&[deployment()], &options).await.unwrap(), WaitOutcome::Ready);
+    assert_eq!(server.take_requests(), [format!("GET {DEPLOYMENT}")]);
+}
+
+#[tokio::test]
+async fn server_that_fails_when_time_has_run_out_is_an_error_of_its_own() {
+    let server = FakeApiServer::new();
+    let cluster = applied(&server, &[deployment()]).await;
+    let options = WaitOptions { timeout: Duration::from_millis(20), ..wait_options() };
+    server.fail_reads();
+    let waits = [cluster.wait(&[deployment()], &options).await, cluster.wait_single(&marked(&server), &options).await];
+    for error in waits.map(Result::unwrap_err) {
+        assert!(error.is_fault(), "{error}");
+        assert_eq!(error.to_string(), "cannot get Deployment/apps/web: storage is away");
+    }
+}
+
+/// The Deployment as a hook has it.
+fn marked(server: &FakeApiServer) -> Value {
+    let mut object = server.get(DEPLOYMENT).unwrap();
+    object["metadata"].as_object_mut().unwrap().retain(|key, _| key == "name" || key == "namespace");
+    object
 }
 
 #[tokio::test]

@@ -41,6 +41,8 @@ struct State {
     /// Every event with the version it happened at, for watches that begin in the past.
     log: Vec<(u64, String, Value)>,
     events: broadcast::Sender<(String, Value)>,
+    /// Whether reads of single objects are answered with an error, as by a server that has lost its storage.
+    fails_reads: bool,
 }
 
 /// A request to objects, taken apart.
@@ -59,6 +61,7 @@ impl FakeApiServer {
             requests: Vec::new(),
             log: Vec::new(),
             events: broadcast::channel(1000).0,
+            fails_reads: false,
         };
         Self { state: Arc::new(Mutex::new(state)) }
     }
@@ -76,6 +79,16 @@ impl FakeApiServer {
     /// Writes an object as somebody else would: no request is recorded.
     pub(crate) fn put(&self, path: &str, object: Value) {
         self.state.lock().unwrap().write(path, object);
+    }
+
+    /// As [`Self::put`], but watches are told nothing, as while they are cut off.
+    pub(crate) fn put_untold(&self, path: &str, object: Value) {
+        self.state.lock().unwrap().objects.insert(path.to_owned(), object);
+    }
+
+    /// Fails to read objects from now on; watches go on.
+    pub(crate) fn fail_reads(&self) {
+        self.state.lock().unwrap().fails_reads = true;
     }
 
     /// Deletes an object as somebody else would.
@@ -120,6 +133,7 @@ impl FakeApiServer {
         }
         let body: Value = serde_json::from_slice(&body).unwrap_or_default();
         match (&parts.method, target.path()) {
+            (&Method::GET, Some(_)) if state.fails_reads => status(500, "InternalError", "storage is away"),
             (&Method::GET, Some(path)) => state.objects.get(&path).map_or_else(not_found, |it| json_response(200, it)),
             (&Method::GET, None) => json_response(200, &state.list(&target)),
             (&Method::POST, None) => state.create(&target, body),
