@@ -43,13 +43,13 @@ pub(super) fn print(
 }
 
 fn text_of(arguments: &Arguments, rendered: &Rendered) -> String {
-    let mut manifest = String::new();
-    if arguments.is_on("include-crds") {
-        let crds: Vec<_> = rendered.crds.iter().map(|crd| (crd.path.as_str(), crd.text())).collect();
-        manifest = join_documents(crds.iter().map(|(path, text)| (*path, text.as_ref())));
-    }
-    manifest.push_str(&rendered.manifest());
-    let mut text = format!("{}\n", manifest.trim());
+    let shown_crds = if arguments.is_on("include-crds") { rendered.crds.as_slice() } else { &[] };
+    let crds: Vec<_> = shown_crds.iter().map(|crd| (crd.path.as_str(), crd.text())).collect();
+    let documents = rendered.documents.iter().map(|document| (document.path.as_str(), document.text.as_str()));
+    // One text, grown in place: a manifest can be most of what the program holds.
+    let mut text = join_documents(crds.iter().map(|(path, text)| (*path, text.as_ref())).chain(documents));
+    text.truncate(text.trim_end().len());
+    text.push('\n');
     let hooks = shown_hooks(arguments, rendered);
     text.push_str(&join_documents(hooks.map(|hook| (hook.path.as_str(), hook.manifest.as_str()))));
     text
