@@ -52,7 +52,8 @@ impl Cluster {
             fields: Vec::new(),
             conflicts: Vec::new(),
         };
-        let request = request.map_err(|error| failed(400, "BadRequest", error.to_string()))?;
+        // Attempts share the bytes: a release's record can be large.
+        let request = request.map_err(|error| failed(400, "BadRequest", error.to_string()))?.map(Bytes::from);
         let begun = Instant::now();
         let mut attempts = 0;
         let (code, bytes) = loop {
@@ -73,7 +74,7 @@ impl Cluster {
     }
 
     /// One request and its answer, or why there is none.
-    async fn exchange(&self, request: http::Request<Vec<u8>>) -> Result<(StatusCode, Bytes), String> {
+    async fn exchange(&self, request: http::Request<Bytes>) -> Result<(StatusCode, Bytes), String> {
         let exchange = async {
             let response = self.client.send(request.map(Body::from)).await?;
             let code = response.status();

@@ -91,15 +91,21 @@ async fn suspension_ends_a_wait() -> Result<()> {
     Ok(())
 }
 
-#[tokio::test]
-async fn deletion_ends_a_wait_even_for_a_hook() -> Result<()> {
-    let scene = Scene::start("delete-wait").await?;
+/// Installs a release whose hook does not get to run, and returns once it is waited for.
+async fn wait_with_stuck_hook(scene: &Scene) -> Result<()> {
     let mut spec = hello_spec("1.0.0");
     spec["timeout"] = json!(NEVER);
     spec["values"] = json!({"migration": {"podLabels": {"rhumb.test/pod": "unready"}}});
     scene.apply_release("web", &spec).await?;
     let jobs: Api<Job> = Api::namespaced(scene.client.clone(), &scene.namespace);
     wait_for(&jobs, "web-hello-migration", SOON, "created", |_| true).await.with_context(|| scene.operator_log())?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn deletion_ends_a_wait_even_for_a_hook() -> Result<()> {
+    let scene = Scene::start("delete-wait").await?;
+    wait_with_stuck_hook(&scene).await?;
     scene.releases().delete("web", &DeleteParams::default()).await?;
     wait_gone(&scene.releases(), "web", SOON).await.with_context(|| scene.operator_log())?;
     assert_eq!(scene.helm.json(&["list", "-n", &scene.namespace])?, json!([]));
@@ -109,12 +115,7 @@ async fn deletion_ends_a_wait_even_for_a_hook() -> Result<()> {
 #[tokio::test]
 async fn a_newer_spec_ends_the_wait_for_a_hook_that_does_not_get_to_run() -> Result<()> {
     let scene = Scene::start("hook-wait").await?;
-    let mut spec = hello_spec("1.0.0");
-    spec["timeout"] = json!(NEVER);
-    spec["values"] = json!({"migration": {"podLabels": {"rhumb.test/pod": "unready"}}});
-    scene.apply_release("web", &spec).await?;
-    let jobs: Api<Job> = Api::namespaced(scene.client.clone(), &scene.namespace);
-    wait_for(&jobs, "web-hello-migration", SOON, "created", |_| true).await.with_context(|| scene.operator_log())?;
+    wait_with_stuck_hook(&scene).await?;
     scene.apply_release("web", &hello_spec("1.1.0")).await?;
     scene.ready("web", "1.1.0").await?;
     Ok(())
