@@ -34,6 +34,8 @@ pub mod condition_type {
     pub const STORAGE_OPERATION_FAILED: &str = "StorageOperationFailed";
     /// A chart could not be built from its source.
     pub const BUILD_FAILED: &str = "BuildFailed";
+    /// A source that is included by another cannot be had.
+    pub const INCLUDE_UNAVAILABLE: &str = "IncludeUnavailable";
     /// A source's signature was checked.
     pub const SOURCE_VERIFIED: &str = "SourceVerified";
 }
@@ -197,6 +199,12 @@ pub mod reason {
     pub const READ_OPERATION_FAILED: &str = "ReadOperationFailed";
     /// A Git repository could not be read.
     pub const GIT_OPERATION_FAILED: &str = "GitOperationFailed";
+    /// What is included by a source is not there.
+    pub const NOT_FOUND: &str = "NotFound";
+    /// What is included by a source has no artifact.
+    pub const NO_ARTIFACT: &str = "NoArtifact";
+    /// A Git repository has no commit.
+    pub const EMPTY_GIT_REPOSITORY: &str = "EmptyGitRepository";
     /// A directory could not be made.
     pub const DIRECTORY_CREATION_FAILED: &str = "DirectoryCreationFailed";
     /// An archive could not be written.

@@ -42,6 +42,21 @@ pub enum Credentials {
     },
     /// The entries of a docker configuration, by registry as written there.
     Registries(Vec<RegistryLogin>),
+    /// A token for an HTTP server.
+    Bearer(String),
+    /// A key for a server that is reached by SSH.
+    Ssh(SshIdentity),
+}
+
+/// What is needed to talk to an SSH server.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SshIdentity {
+    /// The private key, in PEM or OpenSSH's form.
+    pub key: Vec<u8>,
+    /// What the key is encrypted with.
+    pub passphrase: Option<String>,
+    /// The keys of the servers that are trusted, as OpenSSH's file `known_hosts` has them.
+    pub known_hosts: String,
 }
 
 /// One entry of a docker configuration.
@@ -127,6 +142,16 @@ impl Credentials {
                     add(login.password.as_bytes());
                 }
             }
+            Self::Bearer(token) => {
+                add(b"bearer");
+                add(token.as_bytes());
+            }
+            Self::Ssh(identity) => {
+                add(b"ssh");
+                add(&identity.key);
+                add(identity.passphrase.as_deref().unwrap_or_default().as_bytes());
+                add(identity.known_hosts.as_bytes());
+            }
         }
     }
 
@@ -136,7 +161,15 @@ impl Credentials {
             Self::Basic { username, password } if !username.is_empty() && !password.is_empty() => {
                 Some((username, password))
             }
-            Self::Anonymous | Self::Basic { .. } | Self::Registries(_) => None,
+            _ => None,
+        }
+    }
+
+    /// The token for an HTTP server.
+    pub(super) fn bearer(&self) -> Option<&str> {
+        match self {
+            Self::Bearer(token) if !token.is_empty() => Some(token),
+            _ => None,
         }
     }
 }
@@ -162,6 +195,8 @@ impl fmt::Debug for Credentials {
             Self::Anonymous => f.write_str("Anonymous"),
             Self::Basic { .. } => f.write_str("Basic(..)"),
             Self::Registries(logins) => write!(f, "Registries({})", logins.len()),
+            Self::Bearer(_) => f.write_str("Bearer(..)"),
+            Self::Ssh(_) => f.write_str("Ssh(..)"),
         }
     }
 }

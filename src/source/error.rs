@@ -23,6 +23,29 @@ pub enum Step {
     Chart,
     /// An OCI artifact was fetched.
     Artifact,
+    /// A Git repository was fetched.
+    Git,
+}
+
+/// A part of the work of making a chart from the files of a source, as Flux's source-controller 1.9 names them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BuildStage {
+    /// The version is given its build metadata.
+    Metadata,
+    /// What the chart depends on is got together.
+    Dependencies,
+    /// The chart is loaded.
+    Package,
+}
+
+impl std::fmt::Display for BuildStage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Metadata => "chart metadata patch error",
+            Self::Dependencies => "dependency build error",
+            Self::Package => "chart package error",
+        })
+    }
 }
 
 /// Why something of a source cannot be had.
@@ -160,6 +183,25 @@ pub enum Error {
         /// What is wrong with it.
         message: String,
     },
+    /// A Git repository could not be fetched, or has no such commit.
+    #[error("failed to checkout and determine revision: unable to clone '{url}': {message}")]
+    Git {
+        /// The URL without credentials.
+        url: String,
+        /// What went wrong.
+        message: String,
+    },
+    /// A Git repository has no commit at all.
+    #[error("git repository is empty")]
+    EmptyGitRepository,
+    /// A chart could not be made from the files of a source.
+    #[error("{stage}: {message}")]
+    Build {
+        /// Which part of the work failed.
+        stage: BuildStage,
+        /// What went wrong.
+        message: String,
+    },
     /// The source asks for something that this version does not do.
     #[error("{what} is not supported by this version")]
     Unsupported {
@@ -173,7 +215,14 @@ impl Error {
     pub fn reason(&self, step: Step) -> &'static str {
         match self {
             Self::InvalidUrl { .. } => reason::URL_INVALID,
+            Self::Unauthorized { .. } if step == Step::Git => reason::GIT_OPERATION_FAILED,
             Self::Secret { .. } | Self::Unauthorized { .. } => reason::AUTHENTICATION_FAILED,
+            Self::EmptyGitRepository => reason::EMPTY_GIT_REPOSITORY,
+            Self::Build { stage, .. } => match stage {
+                BuildStage::Metadata => reason::METADATA_PATCH_ERROR,
+                BuildStage::Dependencies => reason::DEPENDENCY_BUILD_ERROR,
+                BuildStage::Package => reason::CHART_PACKAGE_ERROR,
+            },
             Self::Index { .. } if step == Step::Index => reason::INDEXATION_FAILED,
             Self::InvalidReference { .. } | Self::NotFound { in_registry: false, .. } => {
                 reason::INVALID_CHART_REFERENCE
@@ -191,10 +240,12 @@ impl Error {
             | Self::Chart { .. }
             | Self::Registry { .. }
             | Self::Object { .. }
+            | Self::Git { .. }
             | Self::Layer { .. } => match step {
                 Step::Index => reason::FAILED,
                 Step::Chart => reason::CHART_PULL_ERROR,
                 Step::Artifact => reason::OCI_PULL_FAILED,
+                Step::Git => reason::GIT_OPERATION_FAILED,
             },
         }
     }
@@ -206,6 +257,7 @@ impl Error {
             | Self::InvalidReference { .. }
             | Self::NotFound { in_registry: false, .. }
             | Self::ValuesFile { .. }
+            | Self::Build { stage: BuildStage::Metadata, .. }
             | Self::Unsupported { .. } => Class::Terminal,
             Self::Secret { .. }
             | Self::Unauthorized { .. }
@@ -218,6 +270,9 @@ impl Error {
             | Self::Chart { .. }
             | Self::Registry { .. }
             | Self::Object { .. }
+            | Self::Git { .. }
+            | Self::EmptyGitRepository
+            | Self::Build { .. }
             | Self::Layer { .. } => Class::Transient,
         }
     }

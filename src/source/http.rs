@@ -12,10 +12,10 @@ use bytes::{Bytes, BytesMut};
 use flate2::read::MultiGzDecoder;
 use moka::sync::Cache;
 use reqwest::header::{
-    ACCEPT_ENCODING, CONTENT_ENCODING, ETAG, HeaderMap, HeaderName, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED,
-    LOCATION, RETRY_AFTER,
+    ACCEPT_ENCODING, CONTENT_ENCODING, ETAG, HeaderMap, HeaderName, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH,
+    LAST_MODIFIED, LOCATION, RETRY_AFTER,
 };
-use reqwest::{Certificate, Identity, Response, StatusCode};
+use reqwest::{Certificate, Identity, Method, Response, StatusCode};
 use url::Url;
 
 use super::{Access, Error, Tls};
@@ -57,6 +57,14 @@ pub(super) struct Validators {
     last_modified: Option<String>,
 }
 
+/// A request as it goes out, without what tells who asks.
+#[derive(Clone, Debug)]
+pub(super) struct Outgoing {
+    pub(super) method: Method,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+}
+
 /// What a server answered.
 #[derive(Debug)]
 pub(super) enum Answer {
@@ -69,6 +77,23 @@ pub(super) enum Answer {
 /// Downloads.
 pub(super) struct Http {
     clients: Cache<[u8; 32], reqwest::Client>,
+}
+
+impl Ask<'_> {
+    fn headers(&self) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        // Without this header some servers pack archives for the way, which would spoil their digest.
+        let encoding = if self.gzip { "gzip" } else { "identity" };
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(encoding));
+        let mut add = |name: HeaderName, value: Option<&String>| {
+            if let Some(value) = value.and_then(|value| HeaderValue::from_str(value).ok()) {
+                headers.insert(name, value);
+            }
+        };
+        add(IF_NONE_MATCH, self.known.and_then(|known| known.etag.as_ref()));
+        add(IF_MODIFIED_SINCE, self.known.and_then(|known| known.last_modified.as_ref()));
+        headers
+    }
 }
 
 /// A failed attempt, and whether another may help.
@@ -117,8 +142,22 @@ impl Http {
         }
     }
 
+    /// Sends one request in the name of a source; the answer's body is left to the caller, with its limits. A redirect is followed for
+    /// GET alone: a body goes nowhere but where it was meant to go.
+    ///
+    /// # Errors
+    /// The server cannot be talked to, or its answer is no success.
+    pub(super) async fn open(&self, access: &Access, url: &Url, outgoing: &Outgoing) -> Result<Response, Error> {
+        let response = self.follow(access, url, outgoing).await.map_err(|failure| failure.error)?;
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        Err(refusal(access, url, &response).error)
+    }
+
     async fn attempt(&self, access: &Access, url: &Url, ask: Ask<'_>) -> Result<Answer, Failure> {
-        let response = self.follow(access, url, ask).await?;
+        let outgoing = Outgoing { method: Method::GET, headers: ask.headers(), body: Bytes::new() };
+        let response = self.follow(access, url, &outgoing).await?;
         let status = response.status();
         if status == StatusCode::NOT_MODIFIED && ask.known.is_some() {
             return Ok(Answer::NotModified);
@@ -136,14 +175,15 @@ impl Http {
     }
 
     /// Sends the request, and again to wherever the server points.
-    async fn follow(&self, access: &Access, url: &Url, ask: Ask<'_>) -> Result<Response, Failure> {
+    async fn follow(&self, access: &Access, url: &Url, outgoing: &Outgoing) -> Result<Response, Failure> {
         let own = Url::parse(&access.url).ok();
         let mut current = url.clone();
         for _ in 0..=MAX_REDIRECTS {
             let is_trusted =
                 access.pass_credentials || own.as_ref().is_some_and(|own| own.origin() == current.origin());
-            let response = self.send(access, &current, is_trusted, ask).await?;
-            if !response.status().is_redirection() || response.status() == StatusCode::NOT_MODIFIED {
+            let response = self.send(access, &current, is_trusted, outgoing).await?;
+            let is_redirect = response.status().is_redirection() && response.status() != StatusCode::NOT_MODIFIED;
+            if !is_redirect || outgoing.method != Method::GET {
                 return Ok(response);
             }
             let location = text(response.headers(), &LOCATION);
@@ -160,22 +200,25 @@ impl Http {
         Err(Failure::last(Error::Request { url: shown(url), message: format!("more than {MAX_REDIRECTS} redirects") }))
     }
 
-    async fn send(&self, access: &Access, url: &Url, is_trusted: bool, ask: Ask<'_>) -> Result<Response, Failure> {
+    async fn send(
+        &self,
+        access: &Access,
+        url: &Url,
+        is_trusted: bool,
+        outgoing: &Outgoing,
+    ) -> Result<Response, Failure> {
         let tls = if is_trusted { access.tls.clone() } else { Tls { ca: access.tls.ca.clone(), client: None } };
         let client = self.client(&tls, url).map_err(Failure::last)?;
-        let mut request = client.get(url.clone());
-        if let Some((username, password)) = access.credentials.basic().filter(|_| is_trusted) {
-            request = request.basic_auth(username, Some(password));
+        let mut request = client.request(outgoing.method.clone(), url.clone()).headers(outgoing.headers.clone());
+        if is_trusted {
+            if let Some((username, password)) = access.credentials.basic() {
+                request = request.basic_auth(username, Some(password));
+            } else if let Some(token) = access.credentials.bearer() {
+                request = request.bearer_auth(token);
+            }
         }
-        // Without this header some servers pack archives for the way, which would spoil their digest.
-        request = request.header(ACCEPT_ENCODING, if ask.gzip { "gzip" } else { "identity" });
-        if let Some(known) = ask.known {
-            if let Some(etag) = &known.etag {
-                request = request.header(IF_NONE_MATCH, etag);
-            }
-            if let Some(modified) = &known.last_modified {
-                request = request.header(IF_MODIFIED_SINCE, modified);
-            }
+        if !outgoing.body.is_empty() {
+            request = request.body(outgoing.body.clone());
         }
         request.send().await.map_err(|error| Failure::again(request_error(url, error)))
     }
@@ -223,7 +266,7 @@ fn refusal(access: &Access, url: &Url, response: &Response) -> Failure {
     let status = response.status();
     let words = format!("{} {}", status.as_u16(), status.canonical_reason().unwrap_or_default()).trim_end().to_owned();
     if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
-        let sent = if access.credentials.basic().is_some() {
+        let sent = if access.credentials.basic().is_some() || access.credentials.bearer().is_some() {
             let foreign = Url::parse(&access.url).is_ok_and(|own| own.origin() != response.url().origin());
             if foreign && !access.pass_credentials {
                 "the credentials were not sent to another host than the repository's; passCredentials would"
@@ -282,7 +325,7 @@ pub(super) fn pause(attempt: u32) -> Duration {
     FIRST_PAUSE.saturating_mul(2u32.saturating_pow(attempt.saturating_sub(1)))
 }
 
-fn request_error(url: &Url, error: reqwest::Error) -> Error {
+pub(super) fn request_error(url: &Url, error: reqwest::Error) -> Error {
     Error::Request { url: shown(url), message: reasons(&error.without_url()) }
 }
 

@@ -16,6 +16,7 @@ use url::Url;
 use super::access::Identity;
 use super::cache::{ChartCache, Loaded};
 use super::flight::Flights;
+use super::git::{Checkout, Git, Wanted};
 use super::http::{Answer, Ask, Http, Validators, shown};
 use super::index::{MAX_INDEX_SIZE, hint, index_url, parse_range};
 use super::registry::{self, Registries};
@@ -39,7 +40,8 @@ const TAG_AGE: Duration = Duration::from_secs(600);
 pub struct Library(Arc<Inner>);
 
 struct Inner {
-    http: Http,
+    http: Arc<Http>,
+    git: Arc<Git>,
     registries: Registries,
     charts: ChartCache,
     indexes: Cache<Identity, KnownIndex>,
@@ -119,8 +121,10 @@ impl Default for Library {
             .weigher(|_, known: &KnownIndex| u32::try_from(known.index.weight()).unwrap_or(u32::MAX))
             .time_to_idle(INDEX_IDLE)
             .build();
+        let http = Arc::new(Http::default());
         Self(Arc::new(Inner {
-            http: Http::default(),
+            git: Arc::new(Git::new(Arc::clone(&http))),
+            http,
             registries: Registries::default(),
             charts: ChartCache::default(),
             indexes,
@@ -185,6 +189,11 @@ impl Library {
         }
         self.0.indexes.insert(access.identity(), KnownIndex { index: Arc::clone(&index), validators });
         Ok(index)
+    }
+
+    /// A commit of a Git repository, with its submodules if asked for; one that is at hand is not fetched again.
+    pub async fn checkout(&self, access: &Access, wanted: &Wanted, with_submodules: bool) -> Result<Checkout, Error> {
+        self.0.git.checkout(access, wanted, with_submodules).await
     }
 
     /// The version and, if the index gives it, the digest of the chart that [`Self::chart_from_repository`] would give.

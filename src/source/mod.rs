@@ -13,21 +13,30 @@
 //! **Invariant:** a chart is parsed once for as long as anybody holds it, and never handed out under a digest that it does not have.
 
 mod access;
+mod build;
 mod cache;
 mod digest;
 mod error;
 mod flight;
+mod git;
 mod http;
 mod index;
 mod library;
 mod registry;
 mod secret;
+mod tree;
 mod values_files;
 
-pub use access::{Access, ClientCertificate, Credentials, DEFAULT_TIMEOUT, RegistryLogin, Tls};
-pub use error::{Class, Error, Step};
+pub use access::{Access, ClientCertificate, Credentials, DEFAULT_TIMEOUT, RegistryLogin, SshIdentity, Tls};
+pub use build::{AccessTo, BuildRequest, build_chart, chart_version, normalise};
+pub use error::{BuildStage, Class, Error, Step};
+pub use git::{
+    Checkout, Commit, GitReference, GitRevision, MAX_COMMIT_FILES, MAX_FOLDER_DEPTH, MAX_OBJECT_SIZE, MAX_PACK_SIZE,
+    Wanted,
+};
 pub use index::{Entry, Index, MAX_INDEX_SIZE};
 pub use library::{ArtifactLayer, ArtifactReference, ArtifactRevision, Fetched, Library, MAX_CHART_ARCHIVE_SIZE};
 pub use registry::CHART_LAYER;
 pub use secret::Secret;
+pub use tree::{MAX_TREE_FILE_SIZE, SourceIgnore, Tree, clean_path};
 pub use values_files::{Merged, is_override, merge};

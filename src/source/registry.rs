@@ -222,7 +222,9 @@ impl Login {
 impl super::Credentials {
     fn absence(&self, host: &str) -> String {
         match self {
-            Self::Anonymous | Self::Basic { .. } => "no credentials are given".to_owned(),
+            Self::Anonymous | Self::Basic { .. } | Self::Bearer(_) | Self::Ssh(_) => {
+                "no credentials are given".to_owned()
+            }
             Self::Registries(logins) => {
                 let known: Vec<_> = logins.iter().map(|login| login.registry.as_str()).collect();
                 format!("the Secret has no credentials for '{host}', only for: {}", known.join(", "))

@@ -10,7 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use serde::Deserialize;
 
-use super::{ClientCertificate, Credentials, Error, RegistryLogin, Tls};
+use super::{ClientCertificate, Credentials, Error, RegistryLogin, SshIdentity, Tls};
 
 /// The key of a docker configuration in a Secret of type `kubernetes.io/dockerconfigjson`.
 const DOCKER_CONFIG: &str = ".dockerconfigjson";
@@ -37,6 +37,29 @@ impl Secret<'_> {
             (Some(_), None) => Err(self.error("required fields 'username' and 'password': 'password' is missing")),
             (None, Some(_)) => Err(self.error("required fields 'username' and 'password': 'username' is missing")),
         }
+    }
+
+    /// The credentials for a Git repository: a private key for an SSH URL, else a bearer token, or a user name and a password.
+    ///
+    /// # Errors
+    /// What the URL's kind of server needs is missing or half there.
+    pub fn git_credentials(&self, url: &str) -> Result<Credentials, Error> {
+        if self.data.contains_key("githubAppID") {
+            return Err(self.error("holds the data of a GitHub App, which is not supported by this version"));
+        }
+        if url.starts_with("ssh://") {
+            let key = self.data.get("identity").filter(|key| !key.is_empty()).cloned();
+            let key = key.ok_or_else(|| self.error("an SSH URL needs 'identity', a private key"))?;
+            let known_hosts = self.text("known_hosts")?.filter(|text| !text.trim().is_empty());
+            let known_hosts =
+                known_hosts.ok_or_else(|| self.error("an SSH URL needs 'known_hosts', the keys of trusted servers"))?;
+            let passphrase = self.text("password")?.filter(|text| !text.is_empty());
+            return Ok(Credentials::Ssh(SshIdentity { key, passphrase, known_hosts }));
+        }
+        if let Some(token) = self.text("bearerToken")?.filter(|token| !token.is_empty()) {
+            return Ok(Credentials::Bearer(token));
+        }
+        self.credentials()
     }
 
     /// The certificates: `tls.crt` with `tls.key`, `ca.crt`, or all three; the old names `certFile`, `keyFile` and `caFile` will do.
@@ -139,7 +162,7 @@ impl Credentials {
     /// The user and password for a registry's host.
     pub(super) fn for_registry(&self, host: &str) -> Option<(&str, &str)> {
         match self {
-            Self::Anonymous => None,
+            Self::Anonymous | Self::Bearer(_) | Self::Ssh(_) => None,
             Self::Basic { username, password } => Some((username, password)),
             Self::Registries(logins) => {
                 let wanted = canonical_host(host);

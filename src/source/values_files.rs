@@ -22,6 +22,8 @@ pub struct Merged {
     pub fetched: Fetched,
     /// The files that were there.
     pub files: Vec<String>,
+    /// Whether the chart was packed anew rather than taken as it is.
+    pub is_packaged: bool,
 }
 
 /// Whether the files ask for anything other than the chart as it is.
@@ -55,7 +57,7 @@ pub fn merge(fetched: &Fetched, files: &[String], ignore_missing: bool, generati
         used.push(file.clone());
     }
     if used.is_empty() {
-        return Ok(Merged { fetched: fetched.clone(), files: used });
+        return Ok(Merged { fetched: fetched.clone(), files: used, is_packaged: false });
     }
     if chart.values.is_none() {
         let failed = "the chart has no values.yaml that could be replaced".to_owned();
@@ -68,7 +70,7 @@ pub fn merge(fetched: &Fetched, files: &[String], ignore_missing: bool, generati
     changed.values = Some(Arc::new(values));
     changed.metadata.version.clone_from(&version);
     let fetched = Fetched { chart: Arc::new(changed), version, digest, size: fetched.size };
-    Ok(Merged { fetched, files: used })
+    Ok(Merged { fetched, files: used, is_packaged: true })
 }
 
 /// A digest that stands for the chart made of an archive, files and a version.

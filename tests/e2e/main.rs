@@ -53,3 +53,6 @@ mod resilience;
 
 /// Several releases at once.
 mod fleet;
+
+/// Charts from Git repositories.
+mod git;

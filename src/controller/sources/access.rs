@@ -8,8 +8,9 @@ use k8s_openapi::api::core::v1::{Secret, ServiceAccount};
 use kube::api::Api;
 
 use super::kind::identity;
+use crate::api::git_repository::GitProvider;
 use crate::api::source::{LocalObjectReference, RegistryProvider};
-use crate::api::{HelmRepository, OciRepository};
+use crate::api::{GitRepository, HelmRepository, OciRepository};
 use crate::source::{self, Access, Credentials, DEFAULT_TIMEOUT, Error, Tls};
 
 /// How a HelmRepository is reached.
@@ -54,6 +55,29 @@ pub(super) async fn of_oci(client: &kube::Client, repository: &OciRepository) ->
     }
     if let Some(reference) = &spec.cert_secret_ref {
         access.tls = read_secret(client, namespace, reference).await?.view().required_tls()?;
+    }
+    Ok(access)
+}
+
+/// How a GitRepository is reached.
+pub(super) async fn of_git(client: &kube::Client, repository: &GitRepository) -> Result<Access, Error> {
+    let (namespace, _) = identity(repository);
+    let spec = &repository.spec;
+    let unsupported = |what: &str| Err(Error::Unsupported { what: what.to_owned() });
+    if spec.proxy_secret_ref.is_some() {
+        return unsupported("spec.proxySecretRef");
+    }
+    match spec.provider {
+        None | Some(GitProvider::Generic) => {}
+        Some(GitProvider::Aws) => return unsupported("spec.provider 'aws'"),
+        Some(GitProvider::Azure) => return unsupported("spec.provider 'azure'"),
+        Some(GitProvider::GitHub) => return unsupported("spec.provider 'github'"),
+    }
+    let mut access = Access { timeout: spec.timeout.as_std(), ..Access::anonymous(&spec.url) };
+    if let Some(reference) = &spec.secret_ref {
+        let secret = read_secret(client, namespace, reference).await?;
+        access.credentials = secret.view().git_credentials(&spec.url)?;
+        access.tls = secret.view().tls()?;
     }
     Ok(access)
 }

@@ -5,17 +5,21 @@
 
 use std::sync::Arc;
 
+use futures::FutureExt as _;
 use kube_runtime::reflector::{ObjectRef, Store};
 
 use super::kind::{Source, identity};
 use super::suspects::Suspects;
-use super::{SourceStores, access};
-use crate::api::source::{ANY_VERSION, Artifact, SourceKind};
+use super::{SourceStores, access, files};
+use crate::api::source::{ANY_VERSION, Artifact, ReconcileStrategy, SourceKind};
 use crate::api::{HelmChart, HelmRepository, InlineChart, OciRepository};
 use crate::chart::Chart;
 use crate::controller::config;
-use crate::source::{self, Access, ArtifactReference, Error, Fetched, Library};
+use crate::source::{self, Access, ArtifactReference, BuildRequest, Error, Fetched, GitRevision, Library, Tree};
 use crate::version::Version;
+
+/// Hex digits of a commit that become a chart's build metadata, as in Flux.
+const REVISION_METADATA: usize = 12;
 
 /// The content of sources. Cheap to clone.
 #[derive(Clone)]
@@ -30,11 +34,25 @@ pub(in crate::controller) struct Sources {
 }
 
 /// Where a HelmChart's chart is.
-pub(super) struct Place {
+pub(super) enum Place {
+    /// In a repository or registry, packed.
+    Archive(ArchivePlace),
+    /// Among the files of a source.
+    Files(FilesPlace),
+}
+
+/// A chart in a repository or registry.
+pub(super) struct ArchivePlace {
     access: Access,
     name: String,
     version: String,
     is_registry: bool,
+}
+
+/// A chart among the files of a source.
+pub(super) struct FilesPlace {
+    tree: Arc<Tree>,
+    request: BuildRequest,
 }
 
 impl Sources {
@@ -51,12 +69,14 @@ impl Sources {
         if self.mode == config::Sources::External {
             return self.artifact(&artifact.url, digest).await;
         }
-        let mut place = self.place(chart).await?;
-        let is_build = source::is_override(&values_files(chart));
-        if !is_build {
+        let revision = chart.status.as_ref().and_then(|status| status.observed_source_artifact_revision.as_deref());
+        let mut place = self.place(chart, revision).await?;
+        if let Place::Archive(place) = &mut place
+            && !source::is_override(&values_files(chart))
+        {
             place.version.clone_from(&artifact.revision);
         }
-        let fetched = self.build(chart, &self.pull(&place).await?)?.fetched;
+        let fetched = self.build(chart, place).await?.fetched;
         if fetched.digest == digest {
             return Ok(fetched.chart);
         }
@@ -116,59 +136,109 @@ impl Sources {
         self.library.chart_from_url(url, digest).await.map(|fetched| fetched.chart)
     }
 
-    /// Where the chart of a HelmChart is to be found.
-    pub(super) async fn place(&self, chart: &HelmChart) -> Result<Place, Error> {
+    /// Where the chart of a HelmChart is to be found; among the files of a source, at a revision of it, the newest if none is given.
+    pub(super) async fn place(&self, chart: &HelmChart, revision: Option<&str>) -> Result<Place, Error> {
         let source = &chart.spec.source_ref;
         let (namespace, _) = identity(chart);
         let (name, version) = (chart.spec.chart.clone(), chart.spec.version.clone());
-        check_name(&name)?;
         match source.kind {
             SourceKind::HelmRepository => {
+                check_name(&name)?;
                 let repository = find(&self.stores.repositories, namespace, &source.name)?;
                 let access = access::of_repository(&self.client, &repository).await?;
                 let is_registry = repository.spec.is_oci();
-                Ok(Place { access, name, version, is_registry })
+                Ok(Place::Archive(ArchivePlace { access, name, version, is_registry }))
             }
             SourceKind::OciRepository => {
+                check_name(&name)?;
                 let repository = find(&self.stores.oci, namespace, &source.name)?;
                 let access = access::of_oci(&self.client, &repository).await?;
                 let reference = reference_of(&repository);
-                Ok(in_oci_repository(&access, name, version, &reference))
+                Ok(Place::Archive(in_oci_repository(&access, name, version, &reference)))
             }
-            SourceKind::GitRepository | SourceKind::Bucket => {
+            SourceKind::GitRepository => {
+                let repository = find(&self.stores.git, namespace, &source.name)?;
+                let artifact = repository.status.as_ref().and_then(|status| status.artifact.as_ref());
+                let newest = artifact_of(&*repository, artifact)?.revision.as_str();
+                let revision = revision.unwrap_or(newest);
+                let tree = Arc::new(files::at(self, &repository, revision).await?);
+                Ok(Place::Files(FilesPlace { tree, request: build_request(chart, revision) }))
+            }
+            SourceKind::Bucket => {
                 Err(Error::Unsupported { what: format!("a chart from a source of kind {}", source.kind.as_str()) })
             }
         }
     }
 
-    /// The version that [`Self::pull`] would give and, if an index tells it, the archive's digest.
+    /// The version that [`Self::build`] would give, before values files are merged into an archive, and the archive's digest if an index
+    /// tells it.
     pub(super) async fn resolve(&self, place: &Place) -> Result<(String, Option<String>), Error> {
-        if place.is_registry {
-            let version = self.library.find_in_registry(&place.access, &place.name, &place.version).await?;
-            return Ok((version, None));
+        match place {
+            Place::Archive(place) if place.is_registry => {
+                let version = self.library.find_in_registry(&place.access, &place.name, &place.version).await?;
+                Ok((version, None))
+            }
+            Place::Archive(place) => self.library.find_in_repository(&place.access, &place.name, &place.version).await,
+            Place::Files(place) => {
+                source::chart_version(&place.tree, &place.request).map(|(_, version)| (version, None))
+            }
         }
-        self.library.find_in_repository(&place.access, &place.name, &place.version).await
     }
 
-    /// The chart at a place.
-    pub(super) async fn pull(&self, place: &Place) -> Result<Fetched, Error> {
-        if place.is_registry {
-            self.library.chart_from_registry(&place.access, &place.name, &place.version).await
+    /// The chart at a place with the HelmChart's values files, kept under the digest that stands for it.
+    pub(super) async fn build(&self, chart: &HelmChart, place: Place) -> Result<source::Merged, Error> {
+        let place = match place {
+            Place::Archive(place) => place,
+            Place::Files(FilesPlace { tree, request }) => {
+                let (namespace, _) = identity(chart);
+                let access_to = move |url: String| self.dependency_access(namespace, url).boxed();
+                return source::build_chart(tree, request, &self.library, &access_to).await;
+            }
+        };
+        let fetched = if place.is_registry {
+            self.library.chart_from_registry(&place.access, &place.name, &place.version).await?
         } else {
-            self.library.chart_from_repository(&place.access, &place.name, &place.version).await
-        }
-    }
-
-    /// The chart with the HelmChart's values files, kept under the digest that stands for it.
-    pub(super) fn build(&self, chart: &HelmChart, fetched: &Fetched) -> Result<source::Merged, Error> {
+            self.library.chart_from_repository(&place.access, &place.name, &place.version).await?
+        };
         let files = values_files(chart);
         if !source::is_override(&files) {
-            return Ok(source::Merged { fetched: fetched.clone(), files: Vec::new() });
+            return Ok(source::Merged { fetched, files: Vec::new(), is_packaged: false });
         }
         let generation = chart.metadata.generation.unwrap_or_default();
-        let merged = source::merge(fetched, &files, chart.spec.ignore_missing_values_files, generation)?;
+        let merged = source::merge(&fetched, &files, chart.spec.ignore_missing_values_files, generation)?;
         self.library.keep(Arc::clone(&merged.fetched.chart), &merged.fetched.digest, merged.fetched.size);
         Ok(merged)
+    }
+
+    /// How the repository of a dependency is reached: as the HelmRepository of the namespace with its URL, else as anybody.
+    async fn dependency_access(&self, namespace: &str, url: String) -> Result<Access, Error> {
+        let is_same = |repository: &HelmRepository| {
+            repository.metadata.namespace.as_deref() == Some(namespace)
+                && source::normalise(&repository.spec.url).is_ok_and(|own| own == url)
+        };
+        match self.stores.repositories.find(is_same) {
+            Some(repository) => access::of_repository(&self.client, &repository).await,
+            None => Ok(Access::anonymous(url)),
+        }
+    }
+}
+
+/// What a HelmChart asks for of the files of a source at a revision.
+fn build_request(chart: &HelmChart, revision: &str) -> BuildRequest {
+    let values_files = values_files(chart);
+    let mut metadata = Vec::new();
+    if chart.spec.reconcile_strategy == ReconcileStrategy::Revision {
+        let hash = GitRevision::parse(revision).map_or_else(|| revision.to_owned(), |revision| revision.hash());
+        metadata.push(hash.chars().take(REVISION_METADATA).collect());
+    }
+    if !values_files.is_empty() {
+        metadata.push(chart.metadata.generation.unwrap_or_default().to_string());
+    }
+    BuildRequest {
+        path: chart.spec.chart.clone(),
+        metadata: (!metadata.is_empty()).then(|| metadata.join(".")),
+        values_files,
+        ignore_missing: chart.spec.ignore_missing_values_files,
     }
 }
 
@@ -192,7 +262,7 @@ pub(super) fn reference_of(repository: &OciRepository) -> ArtifactReference {
 
 /// An OCIRepository holds the chart itself if its URL ends with the chart's name, else charts below it. A HelmChart that takes any
 /// version takes what the OCIRepository refers to.
-fn in_oci_repository(access: &Access, name: String, version: String, reference: &ArtifactReference) -> Place {
+fn in_oci_repository(access: &Access, name: String, version: String, reference: &ArtifactReference) -> ArchivePlace {
     let url = access.url.trim_end_matches('/');
     let (parent, last) = url.rsplit_once('/').unwrap_or((url, ""));
     let access = if last == name { access::moved(access, parent) } else { access.clone() };
@@ -201,7 +271,7 @@ fn in_oci_repository(access: &Access, name: String, version: String, reference: 
     } else {
         version
     };
-    Place { access, name, version, is_registry: true }
+    ArchivePlace { access, name, version, is_registry: true }
 }
 
 /// Letters, digits, dots, hyphens, underscores and slashes; Flux asks for small letters.
@@ -214,7 +284,7 @@ fn check_name(name: &str) -> Result<(), Error> {
     Err(Error::InvalidReference { message: format!("invalid chart name '{name}'") })
 }
 
-fn find<K: Source>(store: &Store<K>, namespace: &str, name: &str) -> Result<Arc<K>, Error> {
+pub(super) fn find<K: Source>(store: &Store<K>, namespace: &str, name: &str) -> Result<Arc<K>, Error> {
     store.get(&ObjectRef::new(name).within(namespace)).ok_or_else(|| Error::Object {
         object: format!("{} {namespace}/{name}", K::KIND),
         message: "not found".to_owned(),

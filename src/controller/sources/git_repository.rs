@@ -1,16 +1,108 @@
-//! GitRepositories: said plainly that this version does not fetch them.
+//! Reconciles GitRepositories: finds the commit that the reference stands for now, and says in the status which files it has.
 //!
-//! **Invariant:** an artifact that another controller has put into the status is left there.
+//! Counterpart: Flux's source-controller 1.9. Nothing is packed or served; charts are made straight from the commit's files.
+//!
+//! **Invariant:** a commit that is the one in the status, under the same settings, is not fetched.
+
+use kube_runtime::reflector::ObjectRef;
 
 use super::driver::{Reconcile, Shared};
-use super::status::{Done, Failed};
+use super::kind::identity;
+use super::status::{Done, Failed, FailedEnding, NewArtifact, put_artifact};
+use super::{access, files};
 use crate::api::GitRepository;
+use crate::api::conditions::{condition_type, reason};
 use crate::api::git_repository::GitRepositoryStatus;
-use crate::source::{Error, Step};
+use crate::api::source::Artifact;
+use crate::source::{Error, GitReference, GitRevision, Step, Wanted};
 
 impl Reconcile for GitRepository {
-    async fn attempt(&self, _: &mut GitRepositoryStatus, _: &Shared) -> Result<Done, Failed> {
-        let what = "fetching from Git (run Flux's source-controller and start with --sources=external)".to_owned();
-        Err(Failed::of(&Error::Unsupported { what }, Step::Artifact))
+    async fn attempt(&self, status: &mut GitRepositoryStatus, shared: &Shared) -> Result<Done, Failed> {
+        let failed = |error: Error| Failed::of(&error, Step::Git);
+        if self.spec.verify.is_some() {
+            return Err(failed(Error::Unsupported { what: "spec.verify".to_owned() }));
+        }
+        let included = included(self, shared)?;
+        let sources = &shared.sources;
+        let access = access::of_git(&shared.dependencies.client, self).await.map_err(failed)?;
+        let is_same = is_same_content(self, status, &included);
+        let artifact = status.artifact.as_ref().filter(|_| is_same);
+        let known = artifact.and_then(|artifact| GitRevision::parse(&artifact.revision));
+        let wanted = Wanted::Reference { reference: reference_of(self), known };
+        let found = sources.library.checkout(&access, &wanted, self.spec.recurse_submodules).await.map_err(failed)?;
+        let revision = found.revision.to_string();
+        let mut news = None;
+        if let Some(commit) = found.commit {
+            let selected = files::select(sources, self, &commit).await.map_err(failed)?;
+            let new = NewArtifact {
+                file: &format!("{}.tar.gz", found.revision.hash()),
+                latest: "latest.tar.gz",
+                revision: revision.clone(),
+                digest: selected.digest(),
+                size: commit.size,
+                metadata: std::collections::BTreeMap::new(),
+            };
+            put_artifact(self, status, &shared.host, new);
+            // Flux links no newest file of a GitRepository.
+            status.url = None;
+            news = Some((reason::NEW_ARTIFACT, format!("stored artifact for commit '{}'", commit.subject)));
+        }
+        observe(self, status, included);
+        let message = format!("stored artifact for revision '{revision}'");
+        Ok(Done { reason: reason::SUCCEEDED, message, news, has_artifact: true })
+    }
+}
+
+/// Notes down the settings that the artifact was made by.
+fn observe(repository: &GitRepository, status: &mut GitRepositoryStatus, included: Vec<Artifact>) {
+    let spec = &repository.spec;
+    status.included_artifacts = included;
+    status.observed_ignore.clone_from(&spec.ignore);
+    status.observed_recurse_submodules = spec.recurse_submodules.then_some(true);
+    status.observed_include.clone_from(&spec.include);
+    status.observed_sparse_checkout.clone_from(&spec.sparse_checkout);
+}
+
+/// Whether the artifact was made by the same settings.
+fn is_same_content(repository: &GitRepository, status: &GitRepositoryStatus, included: &[Artifact]) -> bool {
+    let spec = &repository.spec;
+    let marks = |artifact: &Artifact| (artifact.revision.clone(), artifact.digest.clone());
+    status.observed_ignore == spec.ignore
+        && status.observed_recurse_submodules.unwrap_or_default() == spec.recurse_submodules
+        && status.observed_include == spec.include
+        && status.observed_sparse_checkout == spec.sparse_checkout
+        && status.included_artifacts.iter().map(marks).eq(included.iter().map(marks))
+}
+
+/// The artifacts of the repositories that are included, in order.
+fn included(repository: &GitRepository, shared: &Shared) -> Result<Vec<Artifact>, Failed> {
+    let (namespace, _) = identity(repository);
+    let unavailable = |reason, message| Failed {
+        reason,
+        message,
+        condition: condition_type::INCLUDE_UNAVAILABLE,
+        ending: FailedEnding::Waiting,
+    };
+    let artifact_of = |name: &str| {
+        let found = shared.sources.stores.git.get(&ObjectRef::new(name).within(namespace)).ok_or_else(|| {
+            let missing = format!("gitrepositories.source.toolkit.fluxcd.io \"{name}\" not found");
+            unavailable(reason::NOT_FOUND, format!("could not get resource for include '{name}': {missing}"))
+        })?;
+        let artifact = found.status.as_ref().and_then(|status| status.artifact.clone());
+        artifact.ok_or_else(|| unavailable(reason::NO_ARTIFACT, format!("no artifact available for include '{name}'")))
+    };
+    repository.spec.include.iter().map(|include| artifact_of(&include.repository.name)).collect()
+}
+
+/// Which commit a GitRepository asks for.
+fn reference_of(repository: &GitRepository) -> GitReference {
+    let reference = repository.spec.reference.clone().unwrap_or_default();
+    let given = |text: Option<String>| text.filter(|text| !text.is_empty());
+    GitReference {
+        commit: given(reference.commit),
+        name: given(reference.name),
+        semver: given(reference.semver),
+        tag: given(reference.tag),
+        branch: given(reference.branch),
     }
 }

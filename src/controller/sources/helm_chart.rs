@@ -5,18 +5,16 @@
 //!
 //! **Invariant:** a HelmChart whose version is the one it has costs no download and no write.
 
-use std::sync::Arc;
-
 use kube_runtime::reflector::ObjectRef;
 
 use super::content::{self, values_files};
 use super::driver::{Reconcile, Shared};
-use super::kind::identity;
+use super::kind::{Source, identity};
 use super::status::{Done, Failed, FailedEnding, NewArtifact, put_artifact};
+use crate::api::HelmChart;
 use crate::api::conditions::{condition_type, find, is_true, reason};
 use crate::api::helm_chart::HelmChartStatus;
 use crate::api::source::SourceKind;
-use crate::api::{HelmChart, HelmRepository};
 use crate::source::{Error, Merged, Step, is_override};
 
 impl Reconcile for HelmChart {
@@ -28,14 +26,16 @@ impl Reconcile for HelmChart {
         let sources = &shared.sources;
         let is_suspect = sources.suspects.take(self);
         let revision = source_revision(self, shared)?;
-        let place = sources.place(self).await.map_err(|error| failed(&error))?;
+        if !is_suspect && is_settled(self, revision.as_deref()) {
+            return Ok(unchanged(status));
+        }
+        let place = sources.place(self, None).await.map_err(|error| failed(&error))?;
         let (version, digest) = sources.resolve(&place).await.map_err(|error| failed(&error))?;
         if !is_suspect && is_current(self, &version, digest.as_deref()) {
             status.observed_source_artifact_revision = revision;
             return Ok(unchanged(status));
         }
-        let fetched = sources.pull(&place).await.map_err(|error| failed(&error))?;
-        let merged = sources.build(self, &fetched).map_err(|error| failed(&error))?;
+        let merged = sources.build(self, place).await.map_err(|error| failed(&error))?;
         status.observed_source_artifact_revision = revision;
         Ok(put(self, status, merged, &shared.host))
     }
@@ -45,27 +45,53 @@ impl Reconcile for HelmChart {
 fn source_revision(chart: &HelmChart, shared: &Shared) -> Result<Option<String>, Failed> {
     let (namespace, _) = identity(chart);
     let source = &chart.spec.source_ref;
-    if source.kind != SourceKind::HelmRepository {
-        return Ok(None);
-    }
+    let stores = &shared.sources.stores;
+    let (plural, found) = match source.kind {
+        SourceKind::HelmRepository => {
+            let found = stores.repositories.get(&ObjectRef::new(&source.name).within(namespace));
+            ("helmrepositories", found.map(|found| revision_of(&*found, content::has_artifact(&found))))
+        }
+        SourceKind::GitRepository => {
+            let found = stores.git.get(&ObjectRef::new(&source.name).within(namespace));
+            ("gitrepositories", found.map(|found| revision_of(&*found, false)))
+        }
+        SourceKind::OciRepository | SourceKind::Bucket => return Ok(None),
+    };
     let waiting = |reason, message| Failed {
         reason,
         message,
         condition: condition_type::FETCH_FAILED,
         ending: FailedEnding::Waiting,
     };
-    let found = shared.sources.stores.repositories.get(&ObjectRef::new(&source.name).within(namespace));
-    let repository: Arc<HelmRepository> = found.ok_or_else(|| {
-        let message =
-            format!("failed to get source: helmrepositories.source.toolkit.fluxcd.io \"{}\" not found", source.name);
+    let found = found.ok_or_else(|| {
+        let message = format!("failed to get source: {plural}.source.toolkit.fluxcd.io \"{}\" not found", source.name);
         waiting(reason::SOURCE_UNAVAILABLE, message)
     })?;
-    if !content::has_artifact(&repository) {
-        let message = format!("no artifact available for HelmRepository source '{}'", source.name);
-        return Err(waiting(reason::NO_SOURCE_ARTIFACT, message));
+    found.ok_or_else(|| {
+        let message = format!("no artifact available for {} source '{}'", source.kind.as_str(), source.name);
+        waiting(reason::NO_SOURCE_ARTIFACT, message)
+    })
+}
+
+/// The revision of a source's artifact; none of a registry, which has charts without; `None` of a source without charts yet.
+#[expect(clippy::option_option, reason = "a registry has no revision, which is not the same as having nothing yet")]
+fn revision_of<K: Source>(source: &K, has_charts: bool) -> Option<Option<String>> {
+    let artifact = source.status().and_then(|status| K::facts(status).artifact);
+    match artifact {
+        Some(_) if source.is_static() => Some(None),
+        Some(artifact) => Some(Some(artifact.revision.clone())),
+        None => has_charts.then_some(None),
     }
-    let artifact = repository.status.as_ref().and_then(|status| status.artifact.as_ref());
-    Ok(artifact.filter(|_| !repository.spec.is_oci()).map(|artifact| artifact.revision.clone()))
+}
+
+/// Whether a chart among the files of a source was made of what the source has now; nothing has to be looked at then.
+fn is_settled(chart: &HelmChart, revision: Option<&str>) -> bool {
+    let Some(status) = &chart.status else { return false };
+    chart.spec.source_ref.kind == SourceKind::GitRepository
+        && status.artifact.is_some()
+        && status.observed_generation == chart.metadata.generation
+        && status.observed_source_artifact_revision.as_deref() == revision
+        && is_true(&status.conditions, condition_type::READY)
 }
 
 /// Whether the artifact is what the source gives for this generation.
@@ -76,7 +102,8 @@ fn is_current(chart: &HelmChart, version: &str, digest: Option<&str>) -> bool {
     if status.observed_generation != generation || !is_true(&status.conditions, condition_type::READY) {
         return false;
     }
-    if is_override(&values_files(chart)) {
+    let is_archive = chart.spec.source_ref.kind != SourceKind::GitRepository;
+    if is_archive && is_override(&values_files(chart)) {
         let base = version.split('+').next().unwrap_or_default();
         let built = format!("{base}+{}", generation.unwrap_or_default());
         return artifact.revision == built || artifact.revision == version;
@@ -100,13 +127,16 @@ fn put(chart: &HelmChart, status: &mut HelmChartStatus, merged: Merged, host: &s
     let fetched = merged.fetched;
     let name = fetched.chart.name().to_owned();
     let version = fetched.version.clone();
-    let (reason, message) = if merged.files.is_empty() {
-        (reason::CHART_PULL_SUCCEEDED, format!("pulled '{name}' chart with version '{version}'"))
+    let (reason, done) = if merged.is_packaged {
+        (reason::CHART_PACKAGE_SUCCEEDED, "packaged")
     } else {
-        let files = merged.files.join(" ");
-        let message = format!("packaged '{name}' chart with version '{version}' and merged values files [{files}]");
-        (reason::CHART_PACKAGE_SUCCEEDED, message)
+        (reason::CHART_PULL_SUCCEEDED, "pulled")
     };
+    let merged_files = match merged.files.as_slice() {
+        [] => String::new(),
+        files => format!(" and merged values files [{}]", files.join(" ")),
+    };
+    let message = format!("{done} '{name}' chart with version '{version}'{merged_files}");
     let before = status.artifact.as_ref();
     let is_new = before
         .is_none_or(|before| before.revision != version || before.digest.as_deref() != Some(fetched.digest.as_str()));

@@ -5,7 +5,7 @@
 //! the watches only, and charts are read from where Flux serves them.
 //!
 //! ```text
-//! watch ─▶ store, queue ─▶ driver ─▶ helm_repository | helm_chart | oci_repository ─▶ status, event
+//! watch ─▶ store, queue ─▶ driver ─▶ a kind each ─▶ status, event
 //!   └─▶ Changed, for releases               content: the chart of a source, for releases
 //! ```
 //!
@@ -14,6 +14,7 @@
 mod access;
 mod content;
 mod driver;
+mod files;
 mod git_repository;
 mod helm_chart;
 mod helm_repository;
@@ -114,21 +115,28 @@ pub(super) fn start(dependencies: Dependencies) -> Started {
         mode: dependencies.config.sources,
         suspects: Suspects::new(chart_sender.clone()),
     };
+    let (git_sender, git_queue) = unbounded();
     let host = format!("rhumb.{}.svc.cluster.local.", dependencies.config.runtime_namespace);
     let shared = Arc::new(Shared { dependencies: dependencies.clone(), sources: sources.clone(), host });
-    let dependants = Dependants { charts: stores.charts.clone(), wake: chart_sender.clone() };
+    let dependants = Dependants {
+        charts: stores.charts.clone(),
+        wake: chart_sender.clone(),
+        including: stores.git.clone(),
+        wake_including: git_sender.clone(),
+    };
     let attendance = Attendance { shared, changed, dependants };
     let listed = stores.clone();
     let ready = async move {
         // A chart whose source is merely not listed yet would be told to be missing.
         let _ = listed.repositories.wait_until_ready().await;
         let _ = listed.oci.wait_until_ready().await;
+        let _ = listed.git.wait_until_ready().await;
     };
     let kinds = [
         attendance.attend(stores.repositories, repository_writer, unbounded(), std::future::ready(())),
         attendance.attend(stores.charts, chart_writer, (chart_sender, chart_queue), ready),
         attendance.attend(stores.oci, oci_writer, unbounded(), std::future::ready(())),
-        attendance.attend(stores.git, git_writer, unbounded(), std::future::ready(())),
+        attendance.attend(stores.git, git_writer, (git_sender, git_queue), std::future::ready(())),
     ];
     let Dependencies { config, stop, .. } = dependencies;
     let run = async move {
@@ -189,11 +197,36 @@ async fn until_stopped(work: impl Future<Output = ()>, stop: &CancellationToken,
     }
 }
 
-/// Wakes the HelmCharts of a source.
+/// Wakes the HelmCharts of a source, and the GitRepositories that include it.
 #[derive(Clone)]
 struct Dependants {
     charts: Store<HelmChart>,
     wake: UnboundedSender<ObjectRef<HelmChart>>,
+    including: Store<GitRepository>,
+    wake_including: UnboundedSender<ObjectRef<GitRepository>>,
+}
+
+impl Dependants {
+    fn wake<K: Source>(&self, source: &K) {
+        let (namespace, name) = identity(source);
+        for chart in self.charts.state() {
+            let reference = &chart.spec.source_ref;
+            let is_of_source = reference.kind.as_str() == K::KIND && reference.name == name;
+            if is_of_source && chart.metadata.namespace.as_deref() == Some(namespace) {
+                // The receivers are gone only while the program stops, or where no controller runs.
+                let _ = self.wake.unbounded_send(ObjectRef::from_obj(&*chart));
+            }
+        }
+        if K::KIND != GitRepository::KIND {
+            return;
+        }
+        for repository in self.including.state() {
+            let includes = repository.spec.include.iter().any(|include| include.repository.name == name);
+            if includes && repository.metadata.namespace.as_deref() == Some(namespace) {
+                let _ = self.wake_including.unbounded_send(ObjectRef::from_obj(&*repository));
+            }
+        }
+    }
 }
 
 /// Hears what a watch tells, and passes it on.
@@ -217,12 +250,6 @@ impl<K: Source> Listen<K> for Ears<K> {
         }
         let changed = Changed { kind: K::KIND, namespace: namespace.to_owned(), name: name.to_owned() };
         let _ = self.changed.send(changed);
-        for chart in self.dependants.charts.state() {
-            let source = &chart.spec.source_ref;
-            let is_of_source = source.kind.as_str() == K::KIND && source.name == name;
-            if is_of_source && chart.metadata.namespace.as_deref() == Some(namespace) {
-                let _ = self.dependants.wake.unbounded_send(ObjectRef::from_obj(&*chart));
-            }
-        }
+        self.dependants.wake(object);
     }
 }

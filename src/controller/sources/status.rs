@@ -67,7 +67,7 @@ impl Failed {
             source::Class::Transient => FailedEnding::Retry,
         };
         let condition = match error {
-            source::Error::ValuesFile { .. } => condition_type::BUILD_FAILED,
+            source::Error::ValuesFile { .. } | source::Error::Build { .. } => condition_type::BUILD_FAILED,
             _ => condition_type::FETCH_FAILED,
         };
         Self { reason: error.reason(step), message: error.to_string(), condition, ending }
@@ -119,6 +119,7 @@ fn succeed(conditions: &mut Conditions<'_>, done: &Done) {
     for gone in [
         condition_type::FETCH_FAILED,
         condition_type::BUILD_FAILED,
+        condition_type::INCLUDE_UNAVAILABLE,
         condition_type::STORAGE_OPERATION_FAILED,
         condition_type::ARTIFACT_OUTDATED,
         condition_type::STALLED,
@@ -135,7 +136,7 @@ fn succeed(conditions: &mut Conditions<'_>, done: &Done) {
 }
 
 fn fail(conditions: &mut Conditions<'_>, failed: &Failed) {
-    for other in [condition_type::FETCH_FAILED, condition_type::BUILD_FAILED] {
+    for other in [condition_type::FETCH_FAILED, condition_type::BUILD_FAILED, condition_type::INCLUDE_UNAVAILABLE] {
         if other != failed.condition {
             conditions.remove(other);
         }

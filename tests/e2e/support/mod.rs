@@ -9,6 +9,7 @@ pub(crate) mod certificates;
 pub(crate) mod chart_server;
 pub(crate) mod cluster;
 pub(crate) mod control_plane;
+pub(crate) mod git_server;
 pub(crate) mod helm;
 pub(crate) mod operator;
 pub(crate) mod process;
