@@ -56,3 +56,6 @@ mod fleet;
 
 /// Charts from Git repositories.
 mod git;
+
+/// What Flux's own end-to-end tests assert.
+mod flux_table;
