@@ -162,6 +162,11 @@ impl Scene {
         self.helm.history(&self.namespace, release)
     }
 
+    /// The operator's metrics in Prometheus' text format.
+    pub(crate) async fn metrics(&self) -> Result<String> {
+        self.operator.as_ref().context("no operator runs")?.metrics().await
+    }
+
     /// Why a test failed is usually in here.
     pub(crate) fn operator_log(&self) -> String {
         let tail = self.operator.as_ref().map(|operator| operator.log_tail(60));

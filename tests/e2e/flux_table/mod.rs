@@ -17,9 +17,13 @@
 //! | upgrade-chart-name-change | [`placement::a_renamed_chart_is_reinstalled_or_upgraded_in_place`] |
 //! | ssa | [`apply_methods`] |
 //!
+//! What Flux's own tests leave out is in [`beyond`] and in the files on drift, remote clusters, expressions, values, notifications,
+//! served versions and restarts.
+//!
 //! Never asserts what only rhumb does; that is in the other files.
 
 mod apply_methods;
+mod beyond;
 mod outcomes;
 mod placement;
 
