@@ -56,7 +56,9 @@ pub struct Prepared {
 pub async fn prepare(bench: &Workbench, settings: &Settings, request: Request) -> Result<Prepared, Error> {
     let crds = crd_objects(&request)?;
     if !crds.is_empty() {
-        bench.cluster.apply_crds(&crds, settings.crds, &bench.origin, CRD_DEADLINE).await?;
+        let cancel = bench.interrupt.waits();
+        let applied = bench.cluster.apply_crds(&crds, settings.crds, &bench.origin, CRD_DEADLINE, &cancel);
+        bench.slot.idle(applied).await?;
     }
     let values = values(settings, &request);
     let options = options(bench, &request).await?;

@@ -46,12 +46,16 @@ pub struct CrdReport {
 
 impl Cluster {
     /// Applies definitions and waits until they are established and discovery knows them.
+    ///
+    /// # Errors
+    /// A definition is refused or not established by the deadline, or the wait was called off.
     pub async fn apply_crds(
         &self,
         objects: &[Value],
         policy: CrdPolicy,
         origin: &Origin,
         deadline: Duration,
+        cancel: &CancellationToken,
     ) -> Result<CrdReport, Error> {
         let mut report = CrdReport::default();
         if policy == CrdPolicy::Skip {
@@ -83,7 +87,7 @@ impl Cluster {
             }
         }
         if !written.is_empty() {
-            self.wait_established(&written, deadline).await?;
+            self.wait_established(&written, deadline, cancel).await?;
         }
         Ok(report)
     }
@@ -104,9 +108,13 @@ impl Cluster {
         self.patch_once(definition, &options, true, false).await
     }
 
-    async fn wait_established(&self, written: &[(Prepared, Value)], deadline: Instant) -> Result<(), Error> {
+    async fn wait_established(
+        &self,
+        written: &[(Prepared, Value)],
+        deadline: Instant,
+        cancel: &CancellationToken,
+    ) -> Result<(), Error> {
         let purpose = Purpose::Release { wait_for_jobs: false };
-        let cancel = CancellationToken::new();
         for (definition, live) in written {
             let mut last = readiness(live, purpose);
             if !is_decided(&last) {
@@ -114,9 +122,11 @@ impl Cluster {
                     last = live.map_or_else(Readiness::not_found, |live| readiness(live, purpose));
                     is_decided(&last)
                 };
-                let ended = self.watch_until(&definition.kind, &definition.reference, deadline, &cancel, met).await;
-                if !matches!(ended, Ended::Met) {
-                    return Err(timeout(&definition.reference, &last.message));
+                let ended = self.watch_until(&definition.kind, &definition.reference, deadline, cancel, met).await;
+                match ended {
+                    Ended::Met => {}
+                    Ended::TimedOut => return Err(timeout(&definition.reference, &last.message)),
+                    Ended::Cancelled => return Err(Error::Cancelled),
                 }
             }
             if last.state == State::Failed {

@@ -177,7 +177,12 @@ impl Cluster {
             };
             match ended {
                 Ended::Met => {}
-                Ended::TimedOut => report.remaining.push(object.reference.clone()),
+                // The server may have been away, and nothing was told meanwhile.
+                Ended::TimedOut => match self.read(&object.kind, &object.reference).await {
+                    Ok(None) => {}
+                    Err(failure) if failure.is_fault() => return Err(Error::Requests(vec![failure])),
+                    Ok(Some(_)) | Err(_) => report.remaining.push(object.reference.clone()),
+                },
                 Ended::Cancelled => return Err(Error::Cancelled),
             }
         }

@@ -378,7 +378,8 @@ pub fn finish(
                 .reconciling(reason::PROGRESSING, &message);
         }
         Decision::Stall { reason, message } => {
-            Conditions::edit(&mut status.conditions, desired.generation, now).stalled(reason, message);
+            let message = format!("{message}; {WAKES}");
+            Conditions::edit(&mut status.conditions, desired.generation, now).stalled(reason, &message);
             status.observed_generation = Some(desired.generation);
         }
         Decision::Refuse(message) => {
@@ -404,6 +405,9 @@ fn leave_drifted(
     status.observed_generation = Some(desired.generation);
     (!known).then_some(Event { event_type: EventType::Warning, reason, message })
 }
+
+/// What follows Flux's words where nothing more happens by itself: people on call want to know what they have to do.
+const WAKES: &str = "tried again when the spec, values, chart or source change, or on request with the annotation reconcile.fluxcd.io/resetAt";
 
 /// The status when a reconcile cannot get as far as a decision: Ready is False for this reason.
 pub fn refuse(

@@ -242,15 +242,32 @@ async fn deletion_goes_in_uninstall_order_and_keeps_what_is_to_be_kept() {
     let mut touches = cluster.watches().touches();
     server.put(path, live);
     touches.recv().await.unwrap();
-    let options = DeleteOptions {
-        origin: origin(),
-        propagation: Propagation::Background,
-        wait: Some(Duration::from_secs(10)),
-        cancel: tokio_util::sync::CancellationToken::new(),
-        only_owned: false,
-    };
+    let options = delete_options(Duration::from_secs(10));
     let report = cluster.delete(&objects, &options).await.unwrap();
     assert_eq!(report.kept.len(), 1);
     assert_eq!(server.take_requests(), [format!("DELETE {DEPLOYMENT}"), format!("DELETE {CONFIG}")]);
     assert!(server.get(path).is_some() && server.get(CONFIG).is_none());
+}
+
+fn delete_options(wait: Duration) -> DeleteOptions {
+    DeleteOptions {
+        origin: origin(),
+        propagation: Propagation::Background,
+        wait: Some(wait),
+        cancel: tokio_util::sync::CancellationToken::new(),
+        only_owned: false,
+    }
+}
+
+#[tokio::test]
+async fn what_went_while_the_watch_told_nothing_does_not_remain() {
+    let server = FakeApiServer::new();
+    let cluster = applied(&server, &[deployment()]).await;
+    let mut live = server.get(DEPLOYMENT).unwrap();
+    live["metadata"]["finalizers"] = json!(["example.com/held"]);
+    server.put(DEPLOYMENT, live);
+    let delete = || async { cluster.delete(&[deployment()], &delete_options(Duration::from_millis(200))).await };
+    assert_eq!(delete().await.unwrap().remaining.len(), 1);
+    server.lose_deletions();
+    assert!(delete().await.unwrap().remaining.is_empty());
 }

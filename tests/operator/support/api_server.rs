@@ -43,6 +43,8 @@ struct State {
     events: broadcast::Sender<(String, Value)>,
     /// Whether reads of single objects are answered with an error, as by a server that has lost its storage.
     fails_reads: bool,
+    /// Whether nobody is told that an object with finalizers has gone.
+    loses_deletions: bool,
 }
 
 /// A request to objects, taken apart.
@@ -62,6 +64,7 @@ impl FakeApiServer {
             log: Vec::new(),
             events: broadcast::channel(1000).0,
             fails_reads: false,
+            loses_deletions: false,
         };
         Self { state: Arc::new(Mutex::new(state)) }
     }
@@ -84,6 +87,11 @@ impl FakeApiServer {
     /// As [`Self::put`], but watches are told nothing, as while they are cut off.
     pub(crate) fn put_untold(&self, path: &str, object: Value) {
         self.state.lock().unwrap().objects.insert(path.to_owned(), object);
+    }
+
+    /// From now on an object with finalizers that is deleted goes at once, and watches are told only that it was marked.
+    pub(crate) fn lose_deletions(&self) {
+        self.state.lock().unwrap().loses_deletions = true;
     }
 
     /// Fails to read objects from now on; watches go on.
@@ -140,6 +148,7 @@ impl FakeApiServer {
             (&Method::PUT, Some(path)) => state.replace(&path, body),
             (&Method::PATCH, Some(path)) => state.patch(&path, &body, target.query.contains_key("dryRun")),
             (&Method::DELETE, Some(path)) => match state.delete(&path) {
+                Some(held) if !held["metadata"]["deletionTimestamp"].is_null() => json_response(200, &held),
                 Some(_) => json_response(200, &json!({"kind": "Status", "apiVersion": "v1", "status": "Success"})),
                 None => not_found(),
             },
@@ -206,7 +215,18 @@ impl State {
         let _ = self.events.send((path.to_owned(), event));
     }
 
+    /// Deletes an object; one with finalizers is marked and stays, or goes without a word.
     fn delete(&mut self, path: &str) -> Option<Value> {
+        let has_finalizers =
+            |object: &Value| object["metadata"]["finalizers"].as_array().is_some_and(|all| !all.is_empty());
+        if let Some(mut held) = self.objects.get(path).filter(|object| has_finalizers(object)).cloned() {
+            held["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
+            let held = self.write(path, held);
+            if self.loses_deletions {
+                self.objects.remove(path);
+            }
+            return Some(held);
+        }
         let mut object = self.objects.remove(path)?;
         self.version += 1;
         object["metadata"]["resourceVersion"] = json!(self.version.to_string());
