@@ -4,7 +4,8 @@
 //! Secret ──▶ Access ──▶ Library ──▶ Fetched { chart, version, digest }
 //!                         ├─ index (ETag, shared by address and who asks)
 //!                         ├─ archive over HTTP, checked against the index's digest
-//!                         └─ registry: tags, manifest, layer
+//!                         ├─ registry: tags, manifest, layer, signature
+//!                         └─ transport: TLS, proxy, guard of addresses, redirects
 //! ```
 //!
 //! Which version is chosen follows Flux's source-controller 1.9; beyond it, the digest in an index is checked, an index may point to a
@@ -14,7 +15,9 @@
 
 mod access;
 mod cache;
+mod cosign;
 mod digest;
+mod egress;
 mod error;
 mod flight;
 mod http;
@@ -22,12 +25,17 @@ mod index;
 mod library;
 mod registry;
 mod secret;
+mod served;
+mod transport;
 mod values_files;
 
-pub use access::{Access, ClientCertificate, Credentials, DEFAULT_TIMEOUT, RegistryLogin, Tls};
+pub use access::{Access, ClientCertificate, Credentials, DEFAULT_TIMEOUT, Proxy, RegistryLogin, Tls};
+pub use cosign::PublicKeys;
+pub use egress::Egress;
 pub use error::{Class, Error, Step};
 pub use index::{Entry, Index, MAX_INDEX_SIZE};
 pub use library::{ArtifactLayer, ArtifactReference, ArtifactRevision, Fetched, Library, MAX_CHART_ARCHIVE_SIZE};
 pub use registry::CHART_LAYER;
 pub use secret::Secret;
+pub use served::MAX_TREE_ARCHIVE_SIZE;
 pub use values_files::{Merged, is_override, merge};

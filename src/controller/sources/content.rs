@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use kube_runtime::reflector::{ObjectRef, Store};
 
-use super::kind::{Source, identity};
+use super::kind::{Watched, identity};
 use super::suspects::Suspects;
-use super::{SourceStores, access};
+use super::{SourceStores, access, bucket};
 use crate::api::source::{ANY_VERSION, Artifact, SourceKind};
-use crate::api::{HelmChart, HelmRepository, InlineChart, OciRepository};
+use crate::api::{ExternalArtifact, HelmChart, HelmRepository, InlineChart, OciRepository};
 use crate::chart::Chart;
 use crate::controller::config;
 use crate::source::{self, Access, ArtifactReference, Error, Fetched, Library};
@@ -84,6 +84,18 @@ impl Sources {
         Ok(self.library.chart_from_artifact(&access, manifest, selector).await?.chart)
     }
 
+    /// The chart in an ExternalArtifact that has an artifact: at hand, or fetched from where its maker serves it.
+    ///
+    /// # Errors
+    /// The ExternalArtifact has no artifact, the bytes at its URL have another digest, or they are no chart.
+    pub(in crate::controller) async fn external_artifact(
+        &self,
+        external: &ExternalArtifact,
+    ) -> Result<Arc<Chart>, Error> {
+        let artifact = artifact_of(external, external.status.as_ref().and_then(|status| status.artifact.as_ref()))?;
+        self.artifact(&artifact.url, artifact.digest.as_deref().unwrap_or_default()).await
+    }
+
     /// A chart by URL, name and exact version, asked for by nobody in particular.
     ///
     /// # Errors
@@ -108,11 +120,11 @@ impl Sources {
         }
     }
 
-    /// The chart at a URL at which somebody else serves it (an ExternalArtifact), checked by its digest.
+    /// The chart at a URL at which somebody else serves it, checked by its digest.
     ///
     /// # Errors
     /// It cannot be fetched, has another digest, or is no chart.
-    pub(in crate::controller) async fn artifact(&self, url: &str, digest: &str) -> Result<Arc<Chart>, Error> {
+    async fn artifact(&self, url: &str, digest: &str) -> Result<Arc<Chart>, Error> {
         self.library.chart_from_url(url, digest).await.map(|fetched| fetched.chart)
     }
 
@@ -135,7 +147,11 @@ impl Sources {
                 let reference = reference_of(&repository);
                 Ok(in_oci_repository(&access, name, version, &reference))
             }
-            SourceKind::GitRepository | SourceKind::Bucket => {
+            SourceKind::Bucket => {
+                let bucket = find(&self.stores.buckets, namespace, &source.name)?;
+                Err(bucket::refusal(&self.library, &bucket).await)
+            }
+            SourceKind::GitRepository => {
                 Err(Error::Unsupported { what: format!("a chart from a source of kind {}", source.kind.as_str()) })
             }
         }
@@ -214,18 +230,18 @@ fn check_name(name: &str) -> Result<(), Error> {
     Err(Error::InvalidReference { message: format!("invalid chart name '{name}'") })
 }
 
-fn find<K: Source>(store: &Store<K>, namespace: &str, name: &str) -> Result<Arc<K>, Error> {
+fn find<K: Watched>(store: &Store<K>, namespace: &str, name: &str) -> Result<Arc<K>, Error> {
     store.get(&ObjectRef::new(name).within(namespace)).ok_or_else(|| Error::Object {
         object: format!("{} {namespace}/{name}", K::KIND),
         message: "not found".to_owned(),
     })
 }
 
-fn artifact_of<'a, K: Source>(object: &K, artifact: Option<&'a Artifact>) -> Result<&'a Artifact, Error> {
+fn artifact_of<'a, K: Watched>(object: &K, artifact: Option<&'a Artifact>) -> Result<&'a Artifact, Error> {
     artifact.ok_or_else(|| Error::Object { object: named(object), message: "has no artifact".to_owned() })
 }
 
-fn named<K: Source>(object: &K) -> String {
+fn named<K: Watched>(object: &K) -> String {
     let (namespace, name) = identity(object);
     format!("{} {namespace}/{name}", K::KIND)
 }

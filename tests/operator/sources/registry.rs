@@ -37,7 +37,7 @@ async fn registry(tags: &[&str]) -> (Server, Access) {
 #[tokio::test]
 async fn ranges_list_tags_and_exact_versions_do_not() {
     let (server, access) = registry(&["1.0.0", "1.2.0_build.1", "2.0.0-rc.1", "v3.0.0", "latest"]).await;
-    let library = Library::new();
+    let library = Library::default();
     let fetched = library.chart_from_registry(&access, "app", "*").await.unwrap();
     assert_eq!((fetched.version.as_str(), fetched.chart.metadata.version.as_str()), ("1.2.0+build.1", "1.2.0+build.1"));
     let listed = server.asked("/v2/charts/app/tags/list?n=1000").len();
@@ -51,13 +51,13 @@ async fn ranges_list_tags_and_exact_versions_do_not() {
 #[tokio::test]
 async fn a_missing_version_names_the_repository_and_what_there_is() {
     let (server, access) = registry(&["1.0.0"]).await;
-    let error = Library::new().chart_from_registry(&access, "app", "2.x").await.unwrap_err().to_string();
+    let error = Library::default().chart_from_registry(&access, "app", "2.x").await.unwrap_err().to_string();
     let expected = format!(
         "no 'app' chart with version matching '2.x' found in oci://{}/charts/app: of 1 versions the newest are 1.0.0",
         server.host
     );
     assert_eq!(error, expected);
-    let error = Library::new().chart_from_registry(&access, "app", "2.0.0").await.unwrap_err();
+    let error = Library::default().chart_from_registry(&access, "app", "2.0.0").await.unwrap_err();
     assert!(matches!(error, Error::Registry { .. }), "{error:?}");
     assert!(error.to_string().starts_with(&format!("oci://{}/charts/app:2.0.0: ", server.host)), "{error}");
 }
@@ -66,7 +66,7 @@ async fn a_missing_version_names_the_repository_and_what_there_is() {
 async fn an_artifact_is_found_by_tag_and_pulled_by_digest() {
     let (server, access) = registry(&["1.0.0", "1.1.0"]).await;
     let access = Access { url: format!("{}/app", access.url), ..access };
-    let library = Library::new();
+    let library = Library::default();
     let wanted = ArtifactReference { semver: Some("1.x".to_owned()), ..ArtifactReference::default() };
     let found = library.find_artifact(&access, &wanted).await.unwrap();
     assert!(found.to_string().starts_with("1.1.0@sha256:"), "{found}");
@@ -84,7 +84,7 @@ async fn tampered_layers_are_refused() {
     let (server, access) = registry(&["1.0.0"]).await;
     let archive = package("app", "1.0.0");
     server.set(&format!("/v2/charts/app/blobs/{}", digest(&archive)), Answer::ok(package("app", "6.6.6")));
-    let error = Library::new().chart_from_registry(&access, "app", "1.0.0").await.unwrap_err().to_string();
+    let error = Library::default().chart_from_registry(&access, "app", "1.0.0").await.unwrap_err().to_string();
     assert!(
         error.contains(&format!("{}/charts/app:1.0.0", server.host)) && error.contains(&digest(&archive)),
         "{error}"
@@ -101,9 +101,10 @@ async fn refused_logins_are_told_and_the_password_is_not() {
         registry: registry.to_owned(),
         username: "ann".to_owned(),
         password: "hunter2".to_owned(),
+        ..RegistryLogin::default()
     };
     let refused = Access { credentials: Credentials::Registries(vec![login(&server.host)]), ..access.clone() };
-    let error = Library::new().chart_from_registry(&refused, "app", "1.0.0").await.unwrap_err();
+    let error = Library::default().chart_from_registry(&refused, "app", "1.0.0").await.unwrap_err();
     let expected = format!(
         "{0} refuses access to oci://{0}/charts/app:1.0.0: login failed (with the credentials of the Secret)",
         server.host
@@ -112,7 +113,7 @@ async fn refused_logins_are_told_and_the_password_is_not() {
 
     server.set("/v2/charts/app/manifests/1.0.0", Answer::status(401));
     let foreign = Access { credentials: Credentials::Registries(vec![login("ghcr.io")]), ..access };
-    let error = Library::new().chart_from_registry(&foreign, "app", "1.0.0").await.unwrap_err().to_string();
+    let error = Library::default().chart_from_registry(&foreign, "app", "1.0.0").await.unwrap_err().to_string();
     assert!(
         error.ends_with(
             "(the Secret has no credentials for '127.0.0.1:PORT', only for: ghcr.io)"
