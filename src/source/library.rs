@@ -282,6 +282,26 @@ impl Library {
         Ok(loaded.fetched(version))
     }
 
+    /// The digest of the manifest that a chart's exact version stands for now.
+    pub async fn manifest_of_chart(&self, access: &Access, name: &str, version: &str) -> Result<String, Error> {
+        let reference = Reference::of(access, Some(name))?.tagged(version);
+        self.0.registries.manifest_digest(access, &reference).await
+    }
+
+    /// The chart in the manifest with a digest, below a registry's path.
+    pub async fn chart_from_manifest(
+        &self,
+        access: &Access,
+        name: &str,
+        version: &str,
+        digest: &str,
+    ) -> Result<Fetched, Error> {
+        let reference = Reference::of(access, Some(name))?.digested(digest);
+        let manifest = self.0.registries.manifest(access, &reference).await?;
+        let loaded = self.layer_chart(access, &reference, manifest.layer(None, &reference)?).await?;
+        Ok(loaded.fetched(version.to_owned()))
+    }
+
     /// Charts of an index that lie in a registry, which Flux cannot follow; the credentials are the repository's if it says so.
     async fn chart_behind_oci_url(
         &self,

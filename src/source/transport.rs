@@ -222,12 +222,13 @@ fn proxied(proxy: &Proxy) -> Result<reqwest::Proxy, String> {
     let wrong = |_| "the proxy's address cannot be used".to_owned();
     let mut address = proxy.address.clone();
     let login = proxy.login.as_ref();
-    if address.scheme().starts_with("socks")
-        && let Some((username, password)) = login
-    {
-        // Both fail only for addresses that cannot have a user, which were refused before.
-        let _ = address.set_username(username);
-        let _ = address.set_password(Some(password));
+    if address.scheme() == "socks5" {
+        // None of these fails for an address with a host. Names are for the proxy to resolve, as with Go's client.
+        let _ = address.set_scheme("socks5h");
+        if let Some((username, password)) = login {
+            let _ = address.set_username(username);
+            let _ = address.set_password(Some(password));
+        }
         return reqwest::Proxy::all(address).map_err(wrong);
     }
     let built = reqwest::Proxy::all(address).map_err(wrong)?;

@@ -10,7 +10,7 @@ use kube_runtime::reflector::{ObjectRef, Store};
 use super::kind::{Watched, identity};
 use super::suspects::Suspects;
 use super::{SourceStores, access, bucket};
-use crate::api::source::{ANY_VERSION, Artifact, SourceKind};
+use crate::api::source::{ANY_VERSION, Artifact, SourceKind, Verification};
 use crate::api::{ExternalArtifact, HelmChart, HelmRepository, InlineChart, OciRepository};
 use crate::chart::Chart;
 use crate::controller::config;
@@ -35,6 +35,10 @@ pub(super) struct Place {
     name: String,
     version: String,
     is_registry: bool,
+    /// How its signature is checked, if at all.
+    pub(super) verification: Option<Verification>,
+    /// The digest of the manifest that was verified, which is the one to pull.
+    verified: Option<String>,
 }
 
 impl Sources {
@@ -139,13 +143,16 @@ impl Sources {
                 let repository = find(&self.stores.repositories, namespace, &source.name)?;
                 let access = access::of_repository(&self.client, &repository).await?;
                 let is_registry = repository.spec.is_oci();
-                Ok(Place { access, name, version, is_registry })
+                let verification = chart.spec.verify.clone();
+                Ok(Place { access, name, version, is_registry, verification, verified: None })
             }
             SourceKind::OciRepository => {
                 let repository = find(&self.stores.oci, namespace, &source.name)?;
                 let access = access::of_oci(&self.client, &repository).await?;
                 let reference = reference_of(&repository);
-                Ok(in_oci_repository(&access, name, version, &reference))
+                let place = in_oci_repository(&access, name, version, &reference);
+                // Whoever takes a chart out of an OCIRepository takes it as the OCIRepository would.
+                Ok(Place { verification: repository.spec.verify.clone(), ..place })
             }
             SourceKind::Bucket => {
                 let bucket = find(&self.stores.buckets, namespace, &source.name)?;
@@ -166,8 +173,29 @@ impl Sources {
         self.library.find_in_repository(&place.access, &place.name, &place.version).await
     }
 
+    /// Checks the signature of the artifact at a place, which is then the one to pull.
+    ///
+    /// # Errors
+    /// It is not signed by the keys of the Secret, or signatures of this kind cannot be checked.
+    pub(super) async fn verify(&self, namespace: &str, place: &mut Place, version: &str) -> Result<(), Error> {
+        let Some(verification) = &place.verification else { return Ok(()) };
+        if !place.is_registry {
+            let what = "spec.verify for a HelmRepository over HTTP (signatures lie in registries: take one of type oci, or an OCIRepository)";
+            return Err(Error::Unsupported { what: what.to_owned() });
+        }
+        let keys = access::keys(&self.client, namespace, verification).await?;
+        let digest = self.library.manifest_of_chart(&place.access, &place.name, version).await?;
+        self.library.verify(&place.access, Some(&place.name), &digest, &keys).await?;
+        place.verified = Some(digest);
+        version.clone_into(&mut place.version);
+        Ok(())
+    }
+
     /// The chart at a place.
     pub(super) async fn pull(&self, place: &Place) -> Result<Fetched, Error> {
+        if let Some(digest) = &place.verified {
+            return self.library.chart_from_manifest(&place.access, &place.name, &place.version, digest).await;
+        }
         if place.is_registry {
             self.library.chart_from_registry(&place.access, &place.name, &place.version).await
         } else {
@@ -217,7 +245,7 @@ fn in_oci_repository(access: &Access, name: String, version: String, reference: 
     } else {
         version
     };
-    Place { access, name, version, is_registry: true }
+    Place { access, name, version, is_registry: true, verification: None, verified: None }
 }
 
 /// Letters, digits, dots, hyphens, underscores and slashes; Flux asks for small letters.

@@ -6,32 +6,44 @@ use serde_json::json;
 use super::server::{Answer, Server, digest, package};
 
 /// A registry with charts `app` in some versions; the first layer of each is no chart.
-async fn registry(tags: &[&str]) -> (Server, Access) {
+pub(super) async fn registry(tags: &[&str]) -> (Server, Access) {
     let server = Server::start().await;
     server.set("/v2/", Answer::ok("{}"));
     for tag in tags {
-        let archive = package("app", &tag.replace('_', "+"));
-        let layer = |media_type: &str, bytes: &[u8]| json!({"mediaType": media_type, "digest": digest(bytes), "size": bytes.len()});
-        let manifest = json!({
-            "schemaVersion": 2,
-            "mediaType": "application/vnd.oci.image.manifest.v1+json",
-            "config": layer("application/vnd.cncf.helm.config.v1+json", b"{}"),
-            "layers": [layer("application/vnd.cncf.helm.chart.provenance.v1.prov", b"signed"), layer(CHART_LAYER, &archive)],
-            "annotations": {"made": "here"},
-        });
-        let manifest = manifest.to_string().into_bytes();
-        for reference in [(*tag).to_owned(), digest(&manifest)] {
-            let answer = Answer::ok(manifest.clone())
-                .with("docker-content-digest", digest(&manifest))
-                .with("content-type", "application/vnd.oci.image.manifest.v1+json");
-            server.set(&format!("/v2/charts/app/manifests/{reference}"), answer);
-        }
-        server.set(&format!("/v2/charts/app/blobs/{}", digest(&archive)), Answer::ok(archive));
+        push(&server, "charts/app", tag, &package("app", &tag.replace('_', "+")));
     }
     let list = json!({"name": "charts/app", "tags": tags});
     server.set("/v2/charts/app/tags/list?n=1000", Answer::ok(list.to_string()));
     let access = Access { insecure: true, ..Access::anonymous(format!("oci://{}/charts", server.host)) };
     (server, access)
+}
+
+/// Puts an archive under a tag of a repository; gives the digest of its manifest.
+pub(super) fn push(server: &Server, repository: &str, tag: &str, archive: &[u8]) -> String {
+    let layer =
+        |media_type: &str, bytes: &[u8]| json!({"mediaType": media_type, "digest": digest(bytes), "size": bytes.len()});
+    let manifest = json!({
+        "schemaVersion": 2,
+        "mediaType": "application/vnd.oci.image.manifest.v1+json",
+        "config": layer("application/vnd.cncf.helm.config.v1+json", b"{}"),
+        "layers": [layer("application/vnd.cncf.helm.chart.provenance.v1.prov", b"signed"), layer(CHART_LAYER, archive)],
+        "annotations": {"made": "here"},
+    });
+    let blob = format!("/v2/{repository}/blobs/{}", digest(archive));
+    server.set(&blob, Answer::ok(archive));
+    put_manifest(server, repository, tag, &manifest.to_string())
+}
+
+/// Puts a manifest under a tag of a repository; gives its digest.
+pub(super) fn put_manifest(server: &Server, repository: &str, tag: &str, manifest: &str) -> String {
+    let digest = digest(manifest.as_bytes());
+    for reference in [tag, &digest] {
+        let answer = Answer::ok(manifest)
+            .with("docker-content-digest", digest.clone())
+            .with("content-type", "application/vnd.oci.image.manifest.v1+json");
+        server.set(&format!("/v2/{repository}/manifests/{reference}"), answer);
+    }
+    digest
 }
 
 #[tokio::test]
