@@ -30,6 +30,8 @@ const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const MAX_PAUSE: Duration = Duration::from_secs(5);
 /// How many redirects are followed, as Go's client does.
 const MAX_REDIRECTS: usize = 10;
+/// How many bytes are set aside for an answer before any of it has come.
+const MAX_RESERVED: u64 = 1024 * 1024;
 /// How many sources keep their connections.
 const MAX_CLIENTS: u64 = 256;
 /// How long connections of an unused source are kept.
@@ -248,7 +250,9 @@ pub(super) async fn read(
     if response.content_length().is_some_and(|length| length > limit) {
         return Err(Failure::last(too_large()));
     }
-    let mut bytes = BytesMut::new();
+    // What is promised may not come, so that no more than some is set aside beforehand.
+    let promised = response.content_length().unwrap_or_default().min(MAX_RESERVED);
+    let mut bytes = BytesMut::with_capacity(usize::try_from(promised).unwrap_or_default());
     loop {
         match response.chunk().await {
             Ok(Some(chunk)) => {

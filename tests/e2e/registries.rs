@@ -124,7 +124,7 @@ async fn a_registry_that_asks_for_a_certificate_gets_it() -> Result<()> {
     scene.apply_release("artifact", &json!({"timeout": "30s", "chartRef": reference})).await?;
     scene.ready("chart", "1.0.0").await?;
     scene.release_is("artifact", "ready", |found| has_condition(found, "Ready", "True")).await?;
-    told(&scene, "OCIRepository", "authority", ("FetchFailed", "True"), "certificate").await?;
+    told(&scene, "OCIRepository", "authority", ("FetchFailed", "True"), "error sending request").await?;
     Ok(())
 }
 

@@ -60,19 +60,11 @@ fn external_spec() -> Value {
 async fn an_external_artifact_is_followed_and_its_digest_checked() -> Result<()> {
     let scene = Scene::start("external").await?;
     scene.apply_release("web", &external_spec()).await?;
-    scene
-        .release_is("web", "waiting for what is not there", |release| {
-            let ready = condition(release, "Ready").cloned().unwrap_or_default();
-            ready["reason"] == "SourceNotReady" && ready["message"].to_string().contains("does not exist")
-        })
-        .await
-        .or_else(|error| {
-            if error.to_string().is_empty() {
-                Err(error)
-            } else {
-                Ok(DynamicObject::new("", &crate::support::release::resource()))
-            }
-        })?;
+    let waits = |found: &DynamicObject| {
+        let ready = condition(found, "Ready").cloned().unwrap_or_default();
+        ready["reason"] == "SourceNotReady" && ready["message"].to_string().contains("does not exist")
+    };
+    wait_for(&scene.releases(), "web", SOON, "waiting", waits).await.with_context(|| scene.operator_log())?;
     scene
         .apply_source("ExternalArtifact", "made", &json!({"sourceRef": {"kind": "Generator", "name": "made"}}))
         .await?;

@@ -18,12 +18,12 @@ const DOCKER_HUB: (&str, &str) = ("docker.io", "registry-1.docker.io");
 pub(in crate::source) struct Reference {
     registry: String,
     repository: String,
-    /// A tag or a digest.
+    /// A tag or a digest; empty for the repository as a whole.
     artifact: String,
 }
 
 impl Reference {
-    /// The registry and repository of a source, with a name below it if one is given, at the tag `latest`.
+    /// The registry and repository of a source, with a name below it if one is given, and no artifact yet.
     pub(in crate::source) fn of(access: &Access, name: Option<&str>) -> Result<Self, Error> {
         let invalid = |message: &str| Error::InvalidUrl { url: shown(&access.url), message: message.to_owned() };
         let Some(rest) = access.url.strip_prefix("oci://") else {
@@ -54,7 +54,7 @@ impl Reference {
         let registry = if is_hub { DOCKER_HUB.1 } else { registry };
         let is_library = registry == DOCKER_HUB.1 && !repository.contains('/');
         let repository = if is_library { format!("library/{repository}") } else { repository.to_owned() };
-        Ok(Self { registry: registry.to_owned(), repository, artifact: "latest".to_owned() })
+        Ok(Self { registry: registry.to_owned(), repository, artifact: String::new() })
     }
 
     /// The same repository with another tag; a version's `+` is `_` in tags.
@@ -102,7 +102,11 @@ impl Reference {
 
 impl fmt::Display for Reference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mark = if self.digest().is_some() { '@' } else { ':' };
+        let mark = match self.digest() {
+            Some(_) => "@",
+            None if self.artifact.is_empty() => "",
+            None => ":",
+        };
         write!(f, "oci://{}/{}{mark}{}", self.registry, self.repository, self.artifact)
     }
 }
@@ -163,6 +167,7 @@ mod tests {
     #[test]
     fn a_reference_is_shown_as_people_write_it() {
         let reference = Reference::of(&Access::anonymous("oci://ghcr.io/app"), None).unwrap();
+        assert_eq!(reference.to_string(), "oci://ghcr.io/app");
         assert_eq!(reference.tagged("1.0.0+a").to_string(), "oci://ghcr.io/app:1.0.0_a");
         assert_eq!(reference.digested("sha256:ab").to_string(), "oci://ghcr.io/app@sha256:ab");
     }

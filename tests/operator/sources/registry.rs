@@ -136,3 +136,45 @@ async fn refused_logins_are_told_and_the_password_is_not() {
     );
     assert!(!error.contains("hunter2"));
 }
+
+#[tokio::test]
+async fn a_thousand_releases_of_one_registry_fetch_manifest_and_chart_once() {
+    let (server, access) = registry(&["1.0.0"]).await;
+    let library = Library::default();
+    let all = (0..1000).map(|_| {
+        let (library, access) = (library.clone(), access.clone());
+        tokio::spawn(async move { library.chart_from_registry(&access, "app", "1.0.0").await.map(|found| found.chart) })
+    });
+    let all = futures::future::join_all(all).await;
+    let charts: Vec<_> = all.into_iter().map(|one| one.unwrap().unwrap()).collect();
+    assert!(charts.iter().all(|chart| std::sync::Arc::ptr_eq(chart, &charts[0])));
+    let asked: Vec<String> = server.all_asked().into_iter().map(|asked| asked.path).collect();
+    assert_eq!(asked.len(), 2, "{asked:?}");
+}
+
+#[tokio::test]
+async fn a_list_of_manifests_gives_the_one_for_this_platform() {
+    let (server, access) = registry(&["1.0.0"]).await;
+    let own = push(&server, "charts/app", "own", &package("app", "1.0.0"));
+    let entry = |digest: &str, os: &str| {
+        let platform = json!({"os": os, "architecture": if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" }});
+        json!({"mediaType": "application/vnd.oci.image.manifest.v1+json", "digest": digest, "size": 1, "platform": platform})
+    };
+    let list = json!({"schemaVersion": 2, "manifests": [entry(&digest(b"other"), "windows"), entry(&own, "linux")]});
+    put_manifest(&server, "charts/app", "2.0.0", &list.to_string());
+    let fetched = Library::default().chart_from_registry(&access, "app", "2.0.0").await.unwrap();
+    assert_eq!(fetched.chart.name(), "app");
+}
+
+#[tokio::test]
+async fn a_pause_that_a_registry_asks_for_is_kept() {
+    let (server, access) = registry(&["1.0.0"]).await;
+    let path = "/v2/charts/app/manifests/1.0.0";
+    let found = Library::default().chart_from_registry(&access, "app", "1.0.0").await.unwrap();
+    let busy = Answer::status(429).with("retry-after", "1");
+    let good = json!({"layers": [{"mediaType": CHART_LAYER, "digest": found.digest, "size": found.size}]});
+    server.set_all(path, vec![busy, Answer::ok(good.to_string())]);
+    let start = std::time::Instant::now();
+    Library::default().chart_from_registry(&access, "app", "1.0.0").await.unwrap();
+    assert!(start.elapsed() >= std::time::Duration::from_secs(1), "{:?}", start.elapsed());
+}

@@ -176,3 +176,17 @@ async fn a_chart_served_by_others_must_have_its_digest() {
     let fetched = library.chart_from_url(&url, &digest(&package("app", "1.0.0"))).await.unwrap();
     assert_eq!(fetched.version, "1.0.0");
 }
+
+#[tokio::test]
+async fn a_thousand_releases_of_one_repository_fetch_index_and_chart_once() {
+    let (server, access) = repository().await;
+    let library = Library::default();
+    let all = (0..1000).map(|_| {
+        let (library, access) = (library.clone(), access.clone());
+        tokio::spawn(async move { library.chart_from_repository(&access, "app", "1.x").await.map(|found| found.chart) })
+    });
+    let all = futures::future::join_all(all).await;
+    let charts: Vec<_> = all.into_iter().map(|one| one.unwrap().unwrap()).collect();
+    assert!(charts.iter().all(|chart| std::sync::Arc::ptr_eq(chart, &charts[0])));
+    assert_eq!((server.asked(INDEX).len(), server.asked(ARCHIVE).len()), (1, 1));
+}
