@@ -12,7 +12,7 @@ use kube::CustomResourceExt;
 use serde_json::{Value, json};
 
 use super::metadata::{SUBSTITUTE_ANNOTATION, SUBSTITUTE_DISABLED};
-use super::{GitRepository, HelmChart, HelmRelease, HelmRepository, OciRepository};
+use super::{Bucket, ExternalArtifact, GitRepository, HelmChart, HelmRelease, HelmRepository, OciRepository};
 
 /// All definitions, in the order in which they are best applied.
 pub fn crds() -> Vec<CustomResourceDefinition> {
@@ -29,6 +29,8 @@ pub fn crds() -> Vec<CustomResourceDefinition> {
         ),
         source(OciRepository::crd(), &[URL]),
         source(GitRepository::crd(), &[URL]),
+        source(Bucket::crd(), &[("Endpoint", "string", ".spec.endpoint")]),
+        external_artifact(),
         definition(HelmRelease::crd(), &["v2", "v2beta2", "v2beta1"], &[AGE, READY, STATUS, STALLED]),
     ]
 }
@@ -68,6 +70,22 @@ fn source(crd: CustomResourceDefinition, first: &[Column]) -> CustomResourceDefi
         columns.extend([AGE, READY, STATUS]);
     }
     definition(crd, &["v1", "v1beta2"], &columns)
+}
+
+/// The definition of a kind that is newer than the old versions, and whose status Flux leaves empty.
+fn external_artifact() -> CustomResourceDefinition {
+    let source = ("Source", "string", ".spec.sourceRef.name");
+    let mut crd = definition(ExternalArtifact::crd(), &["v1"], &[AGE, READY, STATUS, source]);
+    for version in &mut crd.spec.versions {
+        let Some(root) = version.schema.as_mut().and_then(|schema| schema.open_api_v3_schema.as_mut()) else {
+            continue;
+        };
+        if let Some(status) = root.properties.as_mut().and_then(|properties| properties.get_mut("status")) {
+            // Without a controller nobody would ever replace the default.
+            status.default = None;
+        }
+    }
+    crd
 }
 
 /// A definition that serves `versions`, the first of which is stored; the others warn.

@@ -17,6 +17,7 @@ use crate::admin::{self, Readiness};
 use crate::api;
 use crate::api::helm_release::DriftMode;
 use crate::controller::{self, Config, KubeConfigTrust, Sources};
+use crate::source::Egress;
 use crate::telemetry::{Encoding, Metrics, install_logging};
 
 /// Flags of `rhumb run`.
@@ -71,6 +72,9 @@ pub(super) struct Run {
     /// Who reconciles the chart sources
     #[arg(long, value_enum, default_value_t = SourcesFlag::Own)]
     sources: SourcesFlag,
+    /// Addresses that sources are not fetched from: link-local, loopback, private, and ranges such as 10.1.0.0/16; none if empty
+    #[arg(long, default_value = "link-local", value_parser = Egress::denying)]
+    source_egress_deny: Egress,
     /// Field manager of applied objects
     #[arg(long, default_value = api::metadata::FIELD_MANAGER)]
     field_manager: String,
@@ -230,6 +234,7 @@ impl Run {
                 SourcesFlag::Own => Sources::Own,
                 SourcesFlag::External => Sources::External,
             },
+            source_egress: self.source_egress_deny.clone(),
             field_manager: self.field_manager.clone(),
             kubeconfigs: KubeConfigTrust {
                 exec: self.insecure_kubeconfig_exec,

@@ -144,6 +144,6 @@ mod tests {
         is_send(&cluster.drift(&[], &[], apply, &rules));
         is_send(&cluster.correct(&[], &[], apply, &rules));
         is_send(&cluster.lookup("", "", "", ""));
-        is_send(&cluster.apply_crds(&[], CrdPolicy::Create, &apply.origin, std::time::Duration::ZERO));
+        is_send(&cluster.apply_crds(&[], CrdPolicy::Create, &apply.origin, std::time::Duration::ZERO, &wait.cancel));
     }
 }

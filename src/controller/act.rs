@@ -45,6 +45,7 @@ pub(super) async fn act(
         settings.take_over.push(HELM_MANAGER.to_owned());
     }
     let timeout = crate::api::Duration::from(settings.timeout).to_string();
+    let before = draft.status.clone();
     draft.status = begin(&seen.observation(&draft.status), &inputs.desired, action, &timeout, jiff::Timestamp::now());
     let bench = &inputs.bench;
     // Our own writes must not look like drift to the watches.
@@ -60,12 +61,16 @@ pub(super) async fn act(
                         _ => Box::pin(action::upgrade(bench, &settings, prepared)).await,
                     }
                 }
-                Err(error) => {
-                    let mut outcome = Outcome::of(action.clone());
-                    outcome.failure = Some(Failure { message: error.to_string(), is_passing: false });
-                    outcome.duration = started.elapsed();
-                    outcome
+                // That a chart cannot be fetched is no failure of an action, and counts against no budget.
+                Err(error @ Error::Artifact { .. }) => {
+                    draft.status = before;
+                    return Err(error);
                 }
+                Err(error) => Outcome {
+                    failure: Some(Failure { message: error.to_string(), is_passing: false }),
+                    duration: started.elapsed(),
+                    ..Outcome::of(action.clone())
+                },
             }
         }
         ReleaseAction::Rollback(revision) => {

@@ -17,7 +17,7 @@ use crate::api::chart::{ChartReference, ChartReferenceKind, ChartTemplate};
 use crate::api::conditions::{condition_type, find, is_true};
 use crate::api::helm_chart::HelmChartSpec;
 use crate::api::metadata::{ORIGIN_NAME_LABEL, ORIGIN_NAMESPACE_LABEL};
-use crate::api::{ChartRequest, HelmChart, HelmRelease, InlineChart, OciRepository};
+use crate::api::{ChartRequest, ExternalArtifact, HelmChart, HelmRelease, InlineChart, OciRepository};
 use crate::chart::Chart;
 use crate::lifecycle::ChartFacts;
 use crate::version::Version;
@@ -214,10 +214,11 @@ async fn from_reference(release: &HelmRelease, reference: &ChartReference, ctx: 
             let key = ObjectRef::new(&reference.name).within(namespace);
             from_oci_repository(&ctx.source_stores.oci.get(&key).ok_or_else(missing)?, ctx).await
         }
-        ChartReferenceKind::ExternalArtifact => Err(Error::SourceNotReady(format!(
-            "ExternalArtifact '{namespace}/{}' cannot be read: this version reads HelmChart and OCIRepository",
-            reference.name
-        ))),
+        ChartReferenceKind::ExternalArtifact => {
+            let key = ObjectRef::new(&reference.name).within(namespace);
+            let external = ctx.source_stores.external.get(&key).ok_or_else(missing)?;
+            from_external_artifact(&external, ctx).await
+        }
     }
 }
 
@@ -243,14 +244,49 @@ async fn from_oci_repository(repository: &Arc<OciRepository>, ctx: &Context) -> 
         what: format!("chart of OCIRepository '{name}' at {}", artifact.revision),
         source,
     })?;
-    let (tag, digest) = match artifact.revision.rsplit_once('@') {
-        Some((tag, digest)) => (Some(tag), digest),
-        None => (None, artifact.revision.as_str()),
+    at_revision(&chart, &artifact.revision)
+}
+
+/// The chart that somebody else has made and serves; whoever that is says whether it is ready.
+async fn from_external_artifact(external: &ExternalArtifact, ctx: &Context) -> Result<FoundChart, Error> {
+    let metadata = &external.metadata;
+    let name = format!(
+        "{}/{}",
+        metadata.namespace.as_deref().unwrap_or_default(),
+        metadata.name.as_deref().unwrap_or_default()
+    );
+    let not_ready = |why: &str| Error::SourceNotReady(format!("ExternalArtifact '{name}' is not ready: {why}"));
+    let status = external.status.as_ref().ok_or_else(|| not_ready("does not have an artifact"))?;
+    let Some(artifact) = status.artifact.as_ref().filter(|_| !is_true(&status.conditions, condition_type::STALLED))
+    else {
+        let message = find(&status.conditions, condition_type::READY).map(|ready| ready.message.as_str());
+        return Err(not_ready(message.unwrap_or("does not have an artifact")));
     };
-    let version = digest_version(&chart, tag, digest)?;
-    let facts =
-        ChartFacts { name: chart.name().to_owned(), version: version.clone(), oci_digest: Some(digest.to_owned()) };
-    Ok(FoundChart { facts, origin: Origin::Loaded(with_version(&chart, version)) })
+    let chart = ctx.sources.external_artifact(external).await.map_err(|source| Error::Artifact {
+        what: format!("chart of ExternalArtifact '{name}' at {}", artifact.revision),
+        source,
+    })?;
+    at_revision(&chart, &artifact.revision)
+}
+
+/// A chart at the revision of its artifact, which marks its version if it holds a digest.
+fn at_revision(chart: &Arc<Chart>, revision: &str) -> Result<FoundChart, Error> {
+    let (tag, digest) = match revision.rsplit_once('@') {
+        Some((tag, digest)) => (Some(tag), digest),
+        None => (None, revision),
+    };
+    let name = chart.name().to_owned();
+    if !digest.contains(':') {
+        // A revision such as a mere version, which only an ExternalArtifact has.
+        let version = chart.metadata.version.clone();
+        return Ok(FoundChart {
+            facts: ChartFacts { name, version, oci_digest: None },
+            origin: Origin::Loaded(Arc::clone(chart)),
+        });
+    }
+    let version = digest_version(chart, tag, digest)?;
+    let facts = ChartFacts { name, version: version.clone(), oci_digest: Some(digest.to_owned()) };
+    Ok(FoundChart { facts, origin: Origin::Loaded(with_version(chart, version)) })
 }
 
 /// The chart's version with the first digits of the digest as build metadata; a tag that is a version must be the chart's.

@@ -7,6 +7,7 @@ use std::hash::{BuildHasher as _, Hasher as _};
 use std::time::Duration;
 
 use crate::api::helm_release::DriftMode;
+use crate::source::Egress;
 
 /// Who reconciles the chart sources.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +67,8 @@ pub struct Config {
     pub require_pinned_versions: bool,
     /// Who reconciles the chart sources.
     pub sources: Sources,
+    /// Addresses that sources are not fetched from.
+    pub source_egress: Egress,
     /// Field manager of everything applied.
     pub field_manager: String,
     /// What kubeconfigs of releases may do.

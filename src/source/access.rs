@@ -5,7 +5,11 @@
 use std::fmt;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use reqwest::header::HeaderValue;
 use sha2::{Digest as _, Sha256};
+use url::Url;
 
 /// How long one request may take if the source does not say.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
@@ -25,6 +29,17 @@ pub struct Access {
     pub credentials: Credentials,
     /// Whom we trust, and our own certificate.
     pub tls: Tls,
+    /// What every connection goes through, if anything.
+    pub proxy: Option<Proxy>,
+}
+
+/// A proxy that connections go through.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Proxy {
+    /// Its address: http, https or socks5, without a user.
+    pub address: Url,
+    /// User and password.
+    pub login: Option<(String, String)>,
 }
 
 /// Who we are.
@@ -40,10 +55,10 @@ pub enum Credentials {
         /// The password.
         password: String,
     },
+    /// A token that is sent as it is.
+    Bearer(String),
     /// The entries of a docker configuration, by registry as written there.
     Registries(Vec<RegistryLogin>),
-    /// A token for an HTTP server.
-    Bearer(String),
     /// A key for a server that is reached by SSH.
     Ssh(SshIdentity),
 }
@@ -60,7 +75,7 @@ pub struct SshIdentity {
 }
 
 /// One entry of a docker configuration.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct RegistryLogin {
     /// The registry, as the entry's key has it.
     pub registry: String,
@@ -68,6 +83,10 @@ pub struct RegistryLogin {
     pub username: String,
     /// The password or access token.
     pub password: String,
+    /// A token that the registry's token service exchanges; wins over user and password.
+    pub identity_token: String,
+    /// A token that is sent to the registry as it is; wins over all else.
+    pub registry_token: String,
 }
 
 /// Whom we trust beside the system's authorities, and our own certificate.
@@ -98,6 +117,7 @@ impl Access {
             pass_credentials: false,
             credentials: Credentials::Anonymous,
             tls: Tls::default(),
+            proxy: None,
         }
     }
 
@@ -117,6 +137,12 @@ impl Access {
         add(&[u8::from(self.insecure), u8::from(self.pass_credentials)]);
         self.credentials.feed(&mut add);
         add(&self.tls.identity());
+        if let Some(proxy) = &self.proxy {
+            let (username, password) = proxy.login.as_ref().map_or(("", ""), |(user, secret)| (user, secret));
+            for part in ["proxy", proxy.address.as_str(), username, password] {
+                add(part.as_bytes());
+            }
+        }
         Identity(hash.finalize().into())
     }
 }
@@ -134,17 +160,18 @@ impl Credentials {
                 add(username.as_bytes());
                 add(password.as_bytes());
             }
-            Self::Registries(logins) => {
-                add(b"registries");
-                for login in logins {
-                    add(login.registry.as_bytes());
-                    add(login.username.as_bytes());
-                    add(login.password.as_bytes());
-                }
-            }
             Self::Bearer(token) => {
                 add(b"bearer");
                 add(token.as_bytes());
+            }
+            Self::Registries(logins) => {
+                add(b"registries");
+                for login in logins {
+                    let RegistryLogin { registry, username, password, identity_token, registry_token } = login;
+                    for part in [registry, username, password, identity_token, registry_token] {
+                        add(part.as_bytes());
+                    }
+                }
             }
             Self::Ssh(identity) => {
                 add(b"ssh");
@@ -155,23 +182,32 @@ impl Credentials {
         }
     }
 
-    /// The user and password for an HTTP server; empty ones are not sent, as Flux does.
-    pub(super) fn basic(&self) -> Option<(&str, &str)> {
+    /// What is sent to an HTTP server; an empty user or password is not, as in Flux.
+    pub(super) fn header(&self) -> Option<HeaderValue> {
         match self {
             Self::Basic { username, password } if !username.is_empty() && !password.is_empty() => {
-                Some((username, password))
+                basic(username, password)
             }
-            _ => None,
+            Self::Bearer(token) => bearer(token),
+            Self::Anonymous | Self::Basic { .. } | Self::Registries(_) | Self::Ssh(_) => None,
         }
     }
+}
 
-    /// The token for an HTTP server.
-    pub(super) fn bearer(&self) -> Option<&str> {
-        match self {
-            Self::Bearer(token) if !token.is_empty() => Some(token),
-            _ => None,
-        }
-    }
+/// The header for a user and a password.
+pub(super) fn basic(username: &str, password: &str) -> Option<HeaderValue> {
+    sensitive(&format!("Basic {}", STANDARD.encode(format!("{username}:{password}"))))
+}
+
+/// The header for a token; none for one that does not fit into a header.
+pub(super) fn bearer(token: &str) -> Option<HeaderValue> {
+    sensitive(&format!("Bearer {token}"))
+}
+
+fn sensitive(text: &str) -> Option<HeaderValue> {
+    let mut value = HeaderValue::from_str(text).ok()?;
+    value.set_sensitive(true);
+    Some(value)
 }
 
 impl Tls {
@@ -194,10 +230,16 @@ impl fmt::Debug for Credentials {
         match self {
             Self::Anonymous => f.write_str("Anonymous"),
             Self::Basic { .. } => f.write_str("Basic(..)"),
-            Self::Registries(logins) => write!(f, "Registries({})", logins.len()),
             Self::Bearer(_) => f.write_str("Bearer(..)"),
+            Self::Registries(logins) => write!(f, "Registries({})", logins.len()),
             Self::Ssh(_) => f.write_str("Ssh(..)"),
         }
+    }
+}
+
+impl fmt::Debug for Proxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Proxy({:?}, login: {})", self.address.as_str(), self.login.is_some())
     }
 }
 

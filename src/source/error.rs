@@ -93,6 +93,22 @@ pub enum Error {
         /// What went wrong.
         message: String,
     },
+    /// The address may not be connected to.
+    #[error("failed to fetch {url}: {message}")]
+    Denied {
+        /// The URL without credentials.
+        url: String,
+        /// Which address, and by which rule.
+        message: String,
+    },
+    /// The artifact is not signed by any of the keys that are trusted.
+    #[error("failed to verify the signature using provider 'cosign': {reference}: {message}")]
+    Verification {
+        /// Registry, repository and digest.
+        reference: String,
+        /// What was found.
+        message: String,
+    },
     /// The answer is larger than is accepted.
     #[error("{what} at {url} is larger than the limit of {limit} bytes")]
     TooLarge {
@@ -228,11 +244,14 @@ impl Error {
                 reason::INVALID_CHART_REFERENCE
             }
             Self::ValuesFile { .. } => reason::VALUES_FILES_ERROR,
+            Self::Verification { .. } if step == Step::Chart => reason::CHART_VERIFICATION_ERROR,
+            Self::Verification { .. } => reason::VERIFICATION_ERROR,
             Self::Layer { .. } if step == Step::Artifact => reason::OCI_LAYER_OPERATION_FAILED,
             Self::Object { .. } if step == Step::Chart => reason::SOURCE_UNAVAILABLE,
             Self::Unsupported { .. } => reason::FEATURE_GATE_DISABLED,
             Self::Status { .. }
             | Self::Request { .. }
+            | Self::Denied { .. }
             | Self::TooLarge { .. }
             | Self::Index { .. }
             | Self::NotFound { .. }
@@ -263,6 +282,8 @@ impl Error {
             | Self::Unauthorized { .. }
             | Self::Status { .. }
             | Self::Request { .. }
+            | Self::Denied { .. }
+            | Self::Verification { .. }
             | Self::TooLarge { .. }
             | Self::Index { .. }
             | Self::NotFound { .. }

@@ -8,18 +8,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use moka::sync::Cache;
-use oci_client::Reference;
-use oci_client::manifest::OciDescriptor;
 use regex::Regex;
 use url::Url;
 
 use super::access::Identity;
 use super::cache::{ChartCache, Loaded};
+use super::egress::Egress;
 use super::flight::Flights;
 use super::git::{Checkout, Git, Wanted};
 use super::http::{Answer, Ask, Http, Validators, shown};
 use super::index::{MAX_INDEX_SIZE, hint, index_url, parse_range};
-use super::registry::{self, Registries};
+use super::registry::{Descriptor, Reference, Registries};
+use super::transport::Transport;
 use super::{Access, Error, Index, digest};
 use crate::chart::Chart;
 use crate::version::Version;
@@ -37,17 +37,17 @@ const TAG_AGE: Duration = Duration::from_secs(600);
 
 /// Fetches charts, and keeps what may be wanted again. Cheap to clone; clones share everything.
 #[derive(Clone)]
-pub struct Library(Arc<Inner>);
+pub struct Library(pub(super) Arc<Inner>);
 
-struct Inner {
-    http: Arc<Http>,
+pub(super) struct Inner {
+    pub(super) http: Arc<Http>,
     git: Arc<Git>,
-    registries: Registries,
-    charts: ChartCache,
+    pub(super) registries: Registries,
+    pub(super) charts: ChartCache,
     indexes: Cache<Identity, KnownIndex>,
     fetching_indexes: Flights<Identity, Arc<Index>>,
-    /// What an archive's URL gave to whom.
-    archives: Cache<(Identity, String), Arc<str>>,
+    /// What an archive's URL, or a layer's digest, gave to whom.
+    pub(super) archives: Cache<(Identity, String), Arc<str>>,
     fetching_archives: Flights<(Identity, String), Loaded>,
     /// What a tag gave to whom.
     tags: Cache<(Identity, String), Arc<str>>,
@@ -116,16 +116,24 @@ impl std::fmt::Display for ArtifactRevision {
 
 impl Default for Library {
     fn default() -> Self {
+        Self::new(Egress::default())
+    }
+}
+
+impl Library {
+    /// An empty library, which keeps away from some addresses.
+    pub fn new(egress: Egress) -> Self {
+        let transport = Arc::new(Transport::new(egress.clone()));
         let indexes = Cache::builder()
             .max_capacity(MAX_KEPT_INDEXES)
             .weigher(|_, known: &KnownIndex| u32::try_from(known.index.weight()).unwrap_or(u32::MAX))
             .time_to_idle(INDEX_IDLE)
             .build();
-        let http = Arc::new(Http::default());
+        let http = Arc::new(Http::new(Arc::clone(&transport)));
         Self(Arc::new(Inner {
-            git: Arc::new(Git::new(Arc::clone(&http))),
+            git: Arc::new(Git::new(Arc::clone(&http), egress)),
             http,
-            registries: Registries::default(),
+            registries: Registries::new(transport),
             charts: ChartCache::default(),
             indexes,
             fetching_indexes: Flights::default(),
@@ -133,13 +141,6 @@ impl Default for Library {
             fetching_archives: Flights::default(),
             tags: Cache::builder().max_capacity(MAX_REMEMBERED).time_to_live(TAG_AGE).build(),
         }))
-    }
-}
-
-impl Library {
-    /// An empty library.
-    pub fn new() -> Self {
-        Self::default()
     }
 
     /// The chart with this digest, if it is at hand.
@@ -225,17 +226,6 @@ impl Library {
         Ok(loaded.fetched(entry.version.clone()))
     }
 
-    /// The chart at a URL at which somebody else serves it, checked by its digest (`sha256:` and hex).
-    pub async fn chart_from_url(&self, url: &str, digest: &str) -> Result<Fetched, Error> {
-        let access = Access::anonymous(url);
-        let loaded = match self.0.charts.get(digest) {
-            Some(loaded) => loaded,
-            None => self.archive(&access, &http_url(&access)?, Some(digest)).await?,
-        };
-        let version = loaded.chart.metadata.version.clone();
-        Ok(loaded.fetched(version))
-    }
-
     /// The chart at a URL, whatever its digest.
     pub async fn chart_at(&self, access: &Access) -> Result<Fetched, Error> {
         let loaded = self.archive(access, &http_url(access)?, None).await?;
@@ -254,7 +244,7 @@ impl Library {
     }
 
     /// An archive that is at hand for whoever asks, or is fetched.
-    async fn archive(&self, access: &Access, url: &Url, expected: Option<&str>) -> Result<Loaded, Error> {
+    pub(super) async fn archive(&self, access: &Access, url: &Url, expected: Option<&str>) -> Result<Loaded, Error> {
         if !matches!(url.scheme(), "http" | "https") {
             let message = format!("scheme '{}' is not http, https or oci", url.scheme());
             return Err(Error::InvalidUrl { url: shown(url), message });
@@ -289,16 +279,36 @@ impl Library {
 
     /// The version that [`Self::chart_from_registry`] would give; an exact one costs no request.
     pub async fn find_in_registry(&self, access: &Access, name: &str, version: &str) -> Result<String, Error> {
-        let repository = registry::repository(access, Some(name))?;
+        let repository = Reference::of(access, Some(name))?;
         self.registry_version(access, &repository, name, version).await
     }
 
     /// A chart below a registry's path by its name and a version or range.
     pub async fn chart_from_registry(&self, access: &Access, name: &str, version: &str) -> Result<Fetched, Error> {
-        let repository = registry::repository(access, Some(name))?;
+        let repository = Reference::of(access, Some(name))?;
         let version = self.registry_version(access, &repository, name, version).await?;
-        let loaded = self.tagged_chart(access, &registry::tagged(&repository, &version)).await?;
+        let loaded = self.tagged_chart(access, &repository.tagged(&version)).await?;
         Ok(loaded.fetched(version))
+    }
+
+    /// The digest of the manifest that a chart's exact version stands for now.
+    pub async fn manifest_of_chart(&self, access: &Access, name: &str, version: &str) -> Result<String, Error> {
+        let reference = Reference::of(access, Some(name))?.tagged(version);
+        self.0.registries.manifest_digest(access, &reference).await
+    }
+
+    /// The chart in the manifest with a digest, below a registry's path.
+    pub async fn chart_from_manifest(
+        &self,
+        access: &Access,
+        name: &str,
+        version: &str,
+        digest: &str,
+    ) -> Result<Fetched, Error> {
+        let reference = Reference::of(access, Some(name))?.digested(digest);
+        let manifest = self.0.registries.manifest(access, &reference).await?;
+        let loaded = self.layer_chart(access, &reference, manifest.layer(None, &reference)?).await?;
+        Ok(loaded.fetched(version.to_owned()))
     }
 
     /// Charts of an index that lie in a registry, which Flux cannot follow; the credentials are the repository's if it says so.
@@ -320,11 +330,11 @@ impl Library {
             there.credentials.clone_from(&access.credentials);
             there.tls.ca.clone_from(&access.tls.ca);
         }
-        let repository = registry::repository(&there, None).map_err(|error| Error::InvalidUrl {
+        let repository = Reference::of(&there, None).map_err(|error| Error::InvalidUrl {
             url: text.to_owned(),
             message: format!("in the index for chart '{name}': {error}"),
         })?;
-        let loaded = self.tagged_chart(&there, &registry::tagged(&repository, tag)).await?;
+        let loaded = self.tagged_chart(&there, &repository.tagged(tag)).await?;
         Ok((tag.to_owned(), loaded))
     }
 
@@ -352,14 +362,14 @@ impl Library {
         Err(Error::NotFound {
             chart: name.to_owned(),
             version: version.to_owned(),
-            place: registry::place(repository),
+            place: repository.place(),
             hint: hint(versions.iter().map(String::as_str).filter(|text| Version::parse(text).is_ok())),
             in_registry: true,
         })
     }
 
     async fn tagged_chart(&self, access: &Access, reference: &Reference) -> Result<Loaded, Error> {
-        let key = (access.identity(), registry::whole(reference));
+        let key = (access.identity(), reference.to_string());
         if let Some(known) = self.0.tags.get(&key)
             && let Some(loaded) = self.0.charts.get(&known)
         {
@@ -376,18 +386,27 @@ impl Library {
         Ok(loaded)
     }
 
-    /// The chart in a layer; who reads the manifest may read its layers.
-    async fn layer_chart(&self, access: &Access, from: &Reference, layer: &OciDescriptor) -> Result<Loaded, Error> {
-        if let Some(loaded) = self.0.charts.get(&layer.digest) {
+    /// The chart in a layer. That somebody else has it already is no reason to hand it out: a manifest can name any digest.
+    async fn layer_chart(&self, access: &Access, from: &Reference, layer: &Descriptor) -> Result<Loaded, Error> {
+        let key = (access.identity(), format!("{}@{}", from.place(), layer.digest));
+        if let Some(known) = self.0.archives.get(&key)
+            && let Some(loaded) = self.0.charts.get(&known)
+        {
             return Ok(loaded);
         }
-        let bytes = self.0.registries.layer(access, from, layer).await?;
-        self.0.charts.load(bytes, registry::whole(from)).await
+        let (library, owned, from, layer) = (self.clone(), access.clone(), from.clone(), layer.clone());
+        let fetch = || async move {
+            let bytes = library.0.registries.chart_layer(&owned, &from, &layer).await?;
+            library.0.charts.load(bytes, from.to_string()).await
+        };
+        let loaded = self.0.fetching_archives.join(key.clone(), fetch).await?;
+        self.0.archives.insert(key, Arc::clone(&loaded.digest));
+        Ok(loaded)
     }
 
     /// What a reference stands for now.
     pub async fn find_artifact(&self, access: &Access, wanted: &ArtifactReference) -> Result<ArtifactRevision, Error> {
-        let repository = registry::repository(access, None)?;
+        let repository = Reference::of(access, None)?;
         if let Some(digest) = &wanted.digest {
             return Ok(ArtifactRevision { tag: None, digest: digest.clone() });
         }
@@ -395,7 +414,7 @@ impl Library {
             Some(range) => self.tag_in_range(access, &repository, range, wanted.semver_filter.as_deref()).await?,
             None => wanted.tag.clone().unwrap_or_else(|| "latest".to_owned()),
         };
-        let reference = registry::tagged(&repository, &tag);
+        let reference = repository.tagged(&tag);
         let digest = self.0.registries.manifest_digest(access, &reference).await?;
         Ok(ArtifactRevision { tag: Some(tag), digest })
     }
@@ -407,7 +426,7 @@ impl Library {
         range: &str,
         filter: Option<&str>,
     ) -> Result<String, Error> {
-        let place = registry::place(repository);
+        let place = repository.place();
         let constraints = parse_range(&place, range)?;
         let filter = filter.map(Regex::new).transpose().map_err(|error| Error::InvalidReference {
             message: format!("semverFilter of {place} is no regular expression: {error}"),
@@ -432,11 +451,10 @@ impl Library {
         digest: &str,
         media_type: Option<&str>,
     ) -> Result<ArtifactLayer, Error> {
-        let reference = registry::digested(&registry::repository(access, None)?, digest);
+        let reference = Reference::of(access, None)?.digested(digest);
         let manifest = self.0.registries.manifest(access, &reference).await?;
         let layer = manifest.layer(media_type, &reference)?;
-        let size = u64::try_from(layer.size).unwrap_or_default();
-        Ok(ArtifactLayer { digest: layer.digest.clone(), size, annotations: manifest.annotations.clone() })
+        Ok(ArtifactLayer { digest: layer.digest.clone(), size: layer.size, annotations: manifest.annotations.clone() })
     }
 
     /// The chart in an artifact, by the manifest's digest.
@@ -446,7 +464,7 @@ impl Library {
         digest: &str,
         media_type: Option<&str>,
     ) -> Result<Fetched, Error> {
-        let reference = registry::digested(&registry::repository(access, None)?, digest);
+        let reference = Reference::of(access, None)?.digested(digest);
         let manifest = self.0.registries.manifest(access, &reference).await?;
         let layer = manifest.layer(media_type, &reference)?;
         let loaded = self.layer_chart(access, &reference, layer).await?;
@@ -456,12 +474,12 @@ impl Library {
 }
 
 impl Loaded {
-    fn fetched(self, version: String) -> Fetched {
+    pub(super) fn fetched(self, version: String) -> Fetched {
         Fetched { chart: self.chart, version, digest: self.digest.to_string(), size: self.size }
     }
 }
 
-fn check(actual: &str, expected: Option<&str>, url: &Url) -> Result<(), Error> {
+pub(super) fn check(actual: &str, expected: Option<&str>, url: &Url) -> Result<(), Error> {
     match expected {
         Some(expected) if !digest::equal(expected, actual) => Err(Error::DigestMismatch {
             what: shown(url),
@@ -473,7 +491,7 @@ fn check(actual: &str, expected: Option<&str>, url: &Url) -> Result<(), Error> {
 }
 
 /// The URL of a source over HTTP.
-fn http_url(access: &Access) -> Result<Url, Error> {
+pub(super) fn http_url(access: &Access) -> Result<Url, Error> {
     let url = Url::parse(&access.url).map_err(|error| {
         // What cannot be parsed cannot be cleaned either.
         let url = access.url.rsplit_once('@').map_or(access.url.as_str(), |(_, rest)| rest);

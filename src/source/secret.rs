@@ -9,11 +9,17 @@ use std::collections::BTreeMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use serde::Deserialize;
+use url::Url;
 
+use super::access::Proxy;
 use super::{ClientCertificate, Credentials, Error, RegistryLogin, SshIdentity, Tls};
 
 /// The key of a docker configuration in a Secret of type `kubernetes.io/dockerconfigjson`.
 const DOCKER_CONFIG: &str = ".dockerconfigjson";
+/// The longest address of a proxy, as in Flux.
+const MAX_PROXY_ADDRESS: usize = 2048;
+/// What the user of an entry is called when its password is an identity token, in some registries' documentation.
+const TOKEN_USER: &str = "<token>";
 
 /// The data of a Secret, with its name for errors.
 #[derive(Clone, Copy)]
@@ -25,14 +31,17 @@ pub struct Secret<'a> {
 }
 
 impl Secret<'_> {
-    /// The credentials: a docker configuration if there is one, else `username` and `password`, which must come together.
-    /// A Secret with neither (one that holds only certificates) gives none.
+    /// The credentials: a docker configuration if there is one, else `username` and `password`, which must come together, else
+    /// `bearerToken`. A Secret with none of them (one that holds only certificates) gives none.
     pub fn credentials(&self) -> Result<Credentials, Error> {
         if self.data.contains_key(DOCKER_CONFIG) {
             return Ok(Credentials::Registries(self.registry_logins()?));
         }
         match (self.text("username")?, self.text("password")?) {
-            (None, None) => Ok(Credentials::Anonymous),
+            (None, None) => Ok(match self.text("bearerToken")?.filter(|token| !token.is_empty()) {
+                Some(token) => Credentials::Bearer(token.trim().to_owned()),
+                None => Credentials::Anonymous,
+            }),
             (Some(username), Some(password)) => Ok(Credentials::Basic { username, password }),
             (Some(_), None) => Err(self.error("required fields 'username' and 'password': 'password' is missing")),
             (None, Some(_)) => Err(self.error("required fields 'username' and 'password': 'username' is missing")),
@@ -92,6 +101,36 @@ impl Secret<'_> {
         Ok(tls)
     }
 
+    /// A proxy: its `address` (http, https or socks5), with `username` and `password` if it asks for them.
+    ///
+    /// # Errors
+    /// There is no address, or it is none; or a user name stands without a password.
+    pub fn proxy(&self) -> Result<Proxy, Error> {
+        let address = self.text("address")?.filter(|address| !address.is_empty());
+        let address = address.ok_or_else(|| self.error("has no 'address' of a proxy"))?;
+        if address.len() > MAX_PROXY_ADDRESS {
+            return Err(self.error(&format!("'address' is longer than {MAX_PROXY_ADDRESS} bytes")));
+        }
+        // The address may hold a password, so that not even the parser's words are passed on.
+        let wrong = || self.error("'address' is no URL of a proxy: it must begin with http://, https:// or socks5://");
+        let mut address = Url::parse(&address).map_err(|_| wrong())?;
+        if !matches!(address.scheme(), "http" | "https" | "socks5") || address.host_str().is_none_or(str::is_empty) {
+            return Err(wrong());
+        }
+        let written = (!address.username().is_empty())
+            .then(|| (address.username().to_owned(), address.password().unwrap_or_default().to_owned()));
+        // Both fail only for URLs without a host, which were refused above.
+        let _ = address.set_username("");
+        let _ = address.set_password(None);
+        let login = match (self.text("username")?, self.text("password")?) {
+            (None, None) => written,
+            (Some(username), Some(password)) => Some((username, password)),
+            (Some(_), None) => return Err(self.error("'username' needs 'password'")),
+            (None, Some(_)) => return Err(self.error("'password' needs 'username'")),
+        };
+        Ok(Proxy { address, login })
+    }
+
     fn registry_logins(&self) -> Result<Vec<RegistryLogin>, Error> {
         let bytes = self.data.get(DOCKER_CONFIG).map(Vec::as_slice).unwrap_or_default();
         // The parser's own words may quote what is in the file.
@@ -124,12 +163,11 @@ impl Secret<'_> {
             user.clone_into(&mut username);
             secret.trim_end_matches('\0').clone_into(&mut password);
         }
-        if password.is_empty() && !entry.identitytoken.is_empty() {
-            return Err(self.error(&format!(
-                "'{DOCKER_CONFIG}': '{registry}' has an 'identitytoken', which cannot be used; give a user name and a password"
-            )));
+        let mut identity_token = entry.identitytoken;
+        if username == TOKEN_USER && identity_token.is_empty() {
+            identity_token = std::mem::take(&mut password);
         }
-        Ok(RegistryLogin { registry, username, password })
+        Ok(RegistryLogin { registry, username, password, identity_token, registry_token: entry.registrytoken })
     }
 
     fn text(&self, key: &str) -> Result<Option<String>, Error> {
@@ -156,18 +194,38 @@ struct DockerEntry {
     username: String,
     password: String,
     identitytoken: String,
+    registrytoken: String,
+}
+
+/// Who we are to one registry.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum RegistryCredentials<'a> {
+    /// A user with a password.
+    Password(&'a str, &'a str),
+    /// A token that the token service exchanges.
+    Identity(&'a str),
+    /// A token that is sent as it is.
+    Token(&'a str),
 }
 
 impl Credentials {
-    /// The user and password for a registry's host.
-    pub(super) fn for_registry(&self, host: &str) -> Option<(&str, &str)> {
+    /// What is known of us for a registry's host.
+    pub(super) fn for_registry(&self, host: &str) -> Option<RegistryCredentials<'_>> {
         match self {
-            Self::Anonymous | Self::Bearer(_) | Self::Ssh(_) => None,
-            Self::Basic { username, password } => Some((username, password)),
+            Self::Anonymous | Self::Ssh(_) => None,
+            Self::Basic { username, password } => Some(RegistryCredentials::Password(username, password)),
+            Self::Bearer(token) => Some(RegistryCredentials::Token(token)),
             Self::Registries(logins) => {
                 let wanted = canonical_host(host);
                 let login = logins.iter().find(|login| canonical_host(&login.registry) == wanted)?;
-                (!login.username.is_empty()).then_some((login.username.as_str(), login.password.as_str()))
+                if !login.registry_token.is_empty() {
+                    return Some(RegistryCredentials::Token(&login.registry_token));
+                }
+                if !login.identity_token.is_empty() {
+                    return Some(RegistryCredentials::Identity(&login.identity_token));
+                }
+                let password = RegistryCredentials::Password(&login.username, &login.password);
+                (!login.username.is_empty()).then_some(password)
             }
         }
     }
@@ -197,7 +255,8 @@ mod tests {
     fn a_login_needs_both_parts_and_the_error_keeps_them_secret() {
         let full = data(&[("username", "joe"), ("password", "hunter2")]);
         let credentials = Secret { name: "ns/s", data: &full }.credentials().unwrap();
-        assert_eq!(credentials.basic(), Some(("joe", "hunter2")));
+        let header = credentials.header().unwrap();
+        assert!(header == "Basic am9lOmh1bnRlcjI=" && header.is_sensitive());
         assert!(!format!("{credentials:?}").contains("hunter2"));
 
         let half = data(&[("password", "hunter2")]);
@@ -210,10 +269,50 @@ mod tests {
         let config = r#"{"auths":{"https://index.docker.io/v1/":{"auth":"am9lOmh1bnRlcjI="},"ghcr.io":{"username":"a","password":"b"}}}"#;
         let data = data(&[(DOCKER_CONFIG, config)]);
         let credentials = Secret { name: "ns/s", data: &data }.credentials().unwrap();
-        assert_eq!(credentials.for_registry("registry-1.docker.io"), Some(("joe", "hunter2")));
-        assert_eq!(credentials.for_registry("docker.io"), Some(("joe", "hunter2")));
-        assert_eq!(credentials.for_registry("ghcr.io:443"), Some(("a", "b")));
-        assert_eq!(credentials.for_registry("quay.io"), None);
+        let is = |host: &str, user, password| {
+            credentials.for_registry(host) == Some(RegistryCredentials::Password(user, password))
+        };
+        assert!(is("registry-1.docker.io", "joe", "hunter2"));
+        assert!(is("docker.io", "joe", "hunter2"));
+        assert!(is("ghcr.io:443", "a", "b"));
+        assert!(credentials.for_registry("quay.io").is_none());
+    }
+
+    #[test]
+    fn tokens_of_a_docker_configuration_win_over_passwords() {
+        let config = r#"{"auths": {
+            "a.example": {"auth": "am9lOmh1bnRlcjI=", "identitytoken": "idt"},
+            "b.example": {"username": "<token>", "password": "idt"},
+            "c.example": {"registrytoken": "regt", "identitytoken": "idt"}
+        }}"#;
+        let data = data(&[(DOCKER_CONFIG, config)]);
+        let credentials = Secret { name: "ns/s", data: &data }.credentials().unwrap();
+        assert!(credentials.for_registry("a.example") == Some(RegistryCredentials::Identity("idt")));
+        assert!(credentials.for_registry("b.example") == Some(RegistryCredentials::Identity("idt")));
+        assert!(credentials.for_registry("c.example") == Some(RegistryCredentials::Token("regt")));
+        assert!(!format!("{credentials:?}").contains("idt"));
+    }
+
+    #[test]
+    fn a_proxy_has_an_address_and_may_ask_for_a_login() {
+        let proxy = |pairs: &[(&str, &str)]| Secret { name: "ns/s", data: &data(pairs) }.proxy();
+        let plain = proxy(&[("address", "socks5://10.0.0.1:1080")]).unwrap();
+        assert_eq!((plain.address.as_str(), plain.login), ("socks5://10.0.0.1:1080", None));
+        let full =
+            proxy(&[("address", "https://proxy.example"), ("username", "ann"), ("password", "hunter2")]).unwrap();
+        assert_eq!(full.login, Some(("ann".to_owned(), "hunter2".to_owned())));
+        let written = proxy(&[("address", "http://ann:hunter2@proxy.example")]).unwrap();
+        assert_eq!(written.login, full.login);
+        assert!(!format!("{written:?}").contains("hunter2"), "{written:?}");
+        for (pairs, expected) in [
+            (vec![], "has no 'address' of a proxy"),
+            (vec![("address", "ftp://hunter2@proxy.example")], "must begin with http://, https:// or socks5://"),
+            (vec![("address", "http://proxy"), ("username", "ann")], "'username' needs 'password'"),
+            (vec![("address", "hunter2")], "is no URL of a proxy"),
+        ] {
+            let error = proxy(&pairs).unwrap_err().to_string();
+            assert!(error.contains(expected) && !error.contains("hunter2"), "{error}");
+        }
     }
 
     #[test]

@@ -36,6 +36,21 @@ mod interruption;
 /// Where charts and values come from, and what happens when they do not.
 mod sources;
 
+/// Sources of other kinds, and sources that others keep.
+mod source_kinds;
+
+/// Registries with logins, certificates and signatures.
+mod registries;
+
+/// The calls of the flux program.
+mod flux_cli;
+
+/// The helm program on what the operator keeps.
+mod helm_cli;
+
+/// Manifests as people have written them.
+mod manifests;
+
 /// Releases in other clusters.
 mod remote;
 

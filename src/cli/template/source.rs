@@ -75,7 +75,7 @@ pub(super) fn locate(reference: &str, arguments: &Arguments, tls: Tls, log: &mut
         }
     }
     refuse_laxity(arguments)?;
-    let fetch = Fetch { arguments, tls, library: Library::new() };
+    let fetch = Fetch { arguments, tls, library: Library::default() };
     let runtime = Builder::new_current_thread().enable_all().build().context("cannot start the runtime")?;
     if !repository.is_empty() {
         return runtime.block_on(fetch.repository_chart(repository, reference));
@@ -95,7 +95,7 @@ pub(super) fn locate(reference: &str, arguments: &Arguments, tls: Tls, log: &mut
 pub(super) fn download(url: &str, arguments: &Arguments) -> Result<Vec<u8>> {
     refuse_laxity(arguments)?;
     let runtime = Builder::new_current_thread().enable_all().build().context("cannot start the runtime")?;
-    Ok(runtime.block_on(Library::new().file(&Access::anonymous(url)))?)
+    Ok(runtime.block_on(Library::default().file(&Access::anonymous(url)))?)
 }
 
 fn local(reference: &str, arguments: &Arguments) -> Result<Located> {

@@ -9,9 +9,9 @@ use kube::api::Api;
 
 use super::kind::identity;
 use crate::api::git_repository::GitProvider;
-use crate::api::source::{LocalObjectReference, RegistryProvider};
+use crate::api::source::{LocalObjectReference, RegistryProvider, Verification, VerifyProvider};
 use crate::api::{GitRepository, HelmRepository, OciRepository};
-use crate::source::{self, Access, Credentials, DEFAULT_TIMEOUT, Error, Tls};
+use crate::source::{self, Access, Credentials, DEFAULT_TIMEOUT, Error, PublicKeys, Tls};
 
 /// How a HelmRepository is reached.
 pub(super) async fn of_repository(client: &kube::Client, repository: &HelmRepository) -> Result<Access, Error> {
@@ -41,9 +41,6 @@ pub(super) async fn of_repository(client: &kube::Client, repository: &HelmReposi
 pub(super) async fn of_oci(client: &kube::Client, repository: &OciRepository) -> Result<Access, Error> {
     let (namespace, _) = identity(repository);
     let spec = &repository.spec;
-    if spec.proxy_secret_ref.is_some() {
-        return Err(Error::Unsupported { what: "spec.proxySecretRef".to_owned() });
-    }
     let mut access = Access { timeout: spec.timeout.as_std(), insecure: spec.insecure, ..Access::anonymous(&spec.url) };
     if let Some(reference) = &spec.secret_ref {
         access.credentials = read_secret(client, namespace, reference).await?.view().credentials()?;
@@ -56,6 +53,9 @@ pub(super) async fn of_oci(client: &kube::Client, repository: &OciRepository) ->
     if let Some(reference) = &spec.cert_secret_ref {
         access.tls = read_secret(client, namespace, reference).await?.view().required_tls()?;
     }
+    if let Some(reference) = &spec.proxy_secret_ref {
+        access.proxy = Some(read_secret(client, namespace, reference).await?.view().proxy()?);
+    }
     Ok(access)
 }
 
@@ -64,9 +64,6 @@ pub(super) async fn of_git(client: &kube::Client, repository: &GitRepository) ->
     let (namespace, _) = identity(repository);
     let spec = &repository.spec;
     let unsupported = |what: &str| Err(Error::Unsupported { what: what.to_owned() });
-    if spec.proxy_secret_ref.is_some() {
-        return unsupported("spec.proxySecretRef");
-    }
     match spec.provider {
         None | Some(GitProvider::Generic) => {}
         Some(GitProvider::Aws) => return unsupported("spec.provider 'aws'"),
@@ -79,7 +76,34 @@ pub(super) async fn of_git(client: &kube::Client, repository: &GitRepository) ->
         access.credentials = secret.view().git_credentials(&spec.url)?;
         access.tls = secret.view().tls()?;
     }
+    if let Some(reference) = &spec.proxy_secret_ref {
+        if spec.url.starts_with("ssh://") {
+            return unsupported("spec.proxySecretRef with an SSH URL");
+        }
+        access.proxy = Some(read_secret(client, namespace, reference).await?.view().proxy()?);
+    }
     Ok(access)
+}
+
+/// The keys that signatures of an object's artifact are checked with.
+pub(super) async fn keys(
+    client: &kube::Client,
+    namespace: &str,
+    verification: &Verification,
+) -> Result<PublicKeys, Error> {
+    let unsupported = |what: &str| Error::Unsupported { what: what.to_owned() };
+    if verification.provider == VerifyProvider::Notation {
+        return Err(unsupported(
+            "spec.verify.provider 'notation' (only cosign with public keys, in spec.verify.secretRef, is checked)",
+        ));
+    }
+    let Some(reference) = &verification.secret_ref else {
+        return Err(unsupported(
+            "keyless verification (spec.verify without spec.verify.secretRef, a Secret with public keys)",
+        ));
+    };
+    let secret = read_secret(client, namespace, reference).await?;
+    PublicKeys::of_secret(&secret.name, &secret.data)
 }
 
 /// A cloud's identity cannot be used; its Secrets can.

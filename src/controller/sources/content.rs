@@ -8,11 +8,11 @@ use std::sync::Arc;
 use futures::FutureExt as _;
 use kube_runtime::reflector::{ObjectRef, Store};
 
-use super::kind::{Source, identity};
+use super::kind::{Watched, identity};
 use super::suspects::Suspects;
-use super::{SourceStores, access, files};
-use crate::api::source::{ANY_VERSION, Artifact, ReconcileStrategy, SourceKind};
-use crate::api::{HelmChart, HelmRepository, InlineChart, OciRepository};
+use super::{SourceStores, access, bucket, files};
+use crate::api::source::{ANY_VERSION, Artifact, ReconcileStrategy, SourceKind, Verification};
+use crate::api::{ExternalArtifact, HelmChart, HelmRepository, InlineChart, OciRepository};
 use crate::chart::Chart;
 use crate::controller::config;
 use crate::source::{self, Access, ArtifactReference, BuildRequest, Error, Fetched, GitRevision, Library, Tree};
@@ -36,7 +36,7 @@ pub(in crate::controller) struct Sources {
 /// Where a HelmChart's chart is.
 pub(super) enum Place {
     /// In a repository or registry, packed.
-    Archive(ArchivePlace),
+    Archive(Box<ArchivePlace>),
     /// Among the files of a source.
     Files(FilesPlace),
 }
@@ -47,6 +47,10 @@ pub(super) struct ArchivePlace {
     name: String,
     version: String,
     is_registry: bool,
+    /// How its signature is checked, if at all.
+    pub(super) verification: Option<Verification>,
+    /// The digest of the manifest that was verified, which is the one to pull.
+    verified: Option<String>,
 }
 
 /// A chart among the files of a source.
@@ -104,6 +108,18 @@ impl Sources {
         Ok(self.library.chart_from_artifact(&access, manifest, selector).await?.chart)
     }
 
+    /// The chart in an ExternalArtifact that has an artifact: at hand, or fetched from where its maker serves it.
+    ///
+    /// # Errors
+    /// The ExternalArtifact has no artifact, the bytes at its URL have another digest, or they are no chart.
+    pub(in crate::controller) async fn external_artifact(
+        &self,
+        external: &ExternalArtifact,
+    ) -> Result<Arc<Chart>, Error> {
+        let artifact = artifact_of(external, external.status.as_ref().and_then(|status| status.artifact.as_ref()))?;
+        self.artifact(&artifact.url, artifact.digest.as_deref().unwrap_or_default()).await
+    }
+
     /// A chart by URL, name and exact version, asked for by nobody in particular.
     ///
     /// # Errors
@@ -128,11 +144,11 @@ impl Sources {
         }
     }
 
-    /// The chart at a URL at which somebody else serves it (an ExternalArtifact), checked by its digest.
+    /// The chart at a URL at which somebody else serves it, checked by its digest.
     ///
     /// # Errors
     /// It cannot be fetched, has another digest, or is no chart.
-    pub(in crate::controller) async fn artifact(&self, url: &str, digest: &str) -> Result<Arc<Chart>, Error> {
+    async fn artifact(&self, url: &str, digest: &str) -> Result<Arc<Chart>, Error> {
         self.library.chart_from_url(url, digest).await.map(|fetched| fetched.chart)
     }
 
@@ -147,14 +163,24 @@ impl Sources {
                 let repository = find(&self.stores.repositories, namespace, &source.name)?;
                 let access = access::of_repository(&self.client, &repository).await?;
                 let is_registry = repository.spec.is_oci();
-                Ok(Place::Archive(ArchivePlace { access, name, version, is_registry }))
+                let verification = chart.spec.verify.clone();
+                Ok(Place::Archive(Box::new(ArchivePlace {
+                    access,
+                    name,
+                    version,
+                    is_registry,
+                    verification,
+                    verified: None,
+                })))
             }
             SourceKind::OciRepository => {
                 check_name(&name)?;
                 let repository = find(&self.stores.oci, namespace, &source.name)?;
                 let access = access::of_oci(&self.client, &repository).await?;
                 let reference = reference_of(&repository);
-                Ok(Place::Archive(in_oci_repository(&access, name, version, &reference)))
+                let place = in_oci_repository(&access, name, version, &reference);
+                // Whoever takes a chart out of an OCIRepository takes it as the OCIRepository would.
+                Ok(Place::Archive(Box::new(ArchivePlace { verification: repository.spec.verify.clone(), ..place })))
             }
             SourceKind::GitRepository => {
                 let repository = find(&self.stores.git, namespace, &source.name)?;
@@ -165,7 +191,8 @@ impl Sources {
                 Ok(Place::Files(FilesPlace { tree, request: build_request(chart, revision) }))
             }
             SourceKind::Bucket => {
-                Err(Error::Unsupported { what: format!("a chart from a source of kind {}", source.kind.as_str()) })
+                let bucket = find(&self.stores.buckets, namespace, &source.name)?;
+                Err(bucket::refusal(&self.library, &bucket).await)
             }
         }
     }
@@ -185,6 +212,24 @@ impl Sources {
         }
     }
 
+    /// Checks the signature of the artifact at a place, which is then the one to pull.
+    ///
+    /// # Errors
+    /// It is not signed by the keys of the Secret, or signatures of this kind cannot be checked.
+    pub(super) async fn verify(&self, namespace: &str, place: &mut ArchivePlace, version: &str) -> Result<(), Error> {
+        let Some(verification) = &place.verification else { return Ok(()) };
+        if !place.is_registry {
+            let what = "spec.verify for a HelmRepository over HTTP (signatures lie in registries: take one of type oci, or an OCIRepository)";
+            return Err(Error::Unsupported { what: what.to_owned() });
+        }
+        let keys = access::keys(&self.client, namespace, verification).await?;
+        let digest = self.library.manifest_of_chart(&place.access, &place.name, version).await?;
+        self.library.verify(&place.access, Some(&place.name), &digest, &keys).await?;
+        place.verified = Some(digest);
+        version.clone_into(&mut place.version);
+        Ok(())
+    }
+
     /// The chart at a place with the HelmChart's values files, kept under the digest that stands for it.
     pub(super) async fn build(&self, chart: &HelmChart, place: Place) -> Result<source::Merged, Error> {
         let place = match place {
@@ -195,7 +240,9 @@ impl Sources {
                 return source::build_chart(tree, request, &self.library, &access_to).await;
             }
         };
-        let fetched = if place.is_registry {
+        let fetched = if let Some(digest) = &place.verified {
+            self.library.chart_from_manifest(&place.access, &place.name, &place.version, digest).await?
+        } else if place.is_registry {
             self.library.chart_from_registry(&place.access, &place.name, &place.version).await?
         } else {
             self.library.chart_from_repository(&place.access, &place.name, &place.version).await?
@@ -271,7 +318,7 @@ fn in_oci_repository(access: &Access, name: String, version: String, reference: 
     } else {
         version
     };
-    ArchivePlace { access, name, version, is_registry: true }
+    ArchivePlace { access, name, version, is_registry: true, verification: None, verified: None }
 }
 
 /// Letters, digits, dots, hyphens, underscores and slashes; Flux asks for small letters.
@@ -284,18 +331,18 @@ fn check_name(name: &str) -> Result<(), Error> {
     Err(Error::InvalidReference { message: format!("invalid chart name '{name}'") })
 }
 
-pub(super) fn find<K: Source>(store: &Store<K>, namespace: &str, name: &str) -> Result<Arc<K>, Error> {
+pub(super) fn find<K: Watched>(store: &Store<K>, namespace: &str, name: &str) -> Result<Arc<K>, Error> {
     store.get(&ObjectRef::new(name).within(namespace)).ok_or_else(|| Error::Object {
         object: format!("{} {namespace}/{name}", K::KIND),
         message: "not found".to_owned(),
     })
 }
 
-fn artifact_of<'a, K: Source>(object: &K, artifact: Option<&'a Artifact>) -> Result<&'a Artifact, Error> {
+fn artifact_of<'a, K: Watched>(object: &K, artifact: Option<&'a Artifact>) -> Result<&'a Artifact, Error> {
     artifact.ok_or_else(|| Error::Object { object: named(object), message: "has no artifact".to_owned() })
 }
 
-fn named<K: Source>(object: &K) -> String {
+fn named<K: Watched>(object: &K) -> String {
     let (namespace, name) = identity(object);
     format!("{} {namespace}/{name}", K::KIND)
 }

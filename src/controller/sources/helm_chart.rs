@@ -7,10 +7,10 @@
 
 use kube_runtime::reflector::ObjectRef;
 
-use super::content::{self, values_files};
+use super::content::{self, Place, Sources, values_files};
 use super::driver::{Reconcile, Shared};
 use super::kind::{Source, identity};
-use super::status::{Done, Failed, FailedEnding, NewArtifact, put_artifact};
+use super::status::{Done, Failed, FailedEnding, NewArtifact, put_artifact, tell_verified};
 use crate::api::HelmChart;
 use crate::api::conditions::{condition_type, find, is_true, reason};
 use crate::api::helm_chart::HelmChartStatus;
@@ -20,17 +20,15 @@ use crate::source::{Error, Merged, Step, is_override};
 impl Reconcile for HelmChart {
     async fn attempt(&self, status: &mut HelmChartStatus, shared: &Shared) -> Result<Done, Failed> {
         let failed = |error: &Error| Failed::of(error, Step::Chart);
-        if self.spec.verify.is_some() {
-            return Err(failed(&Error::Unsupported { what: "spec.verify".to_owned() }));
-        }
         let sources = &shared.sources;
         let is_suspect = sources.suspects.take(self);
         let revision = source_revision(self, shared)?;
         if !is_suspect && is_settled(self, revision.as_deref()) {
             return Ok(unchanged(status));
         }
-        let place = sources.place(self, None).await.map_err(|error| failed(&error))?;
+        let mut place = sources.place(self, None).await.map_err(|error| failed(&error))?;
         let (version, digest) = sources.resolve(&place).await.map_err(|error| failed(&error))?;
+        verify(self, status, sources, &mut place, &version).await?;
         if !is_suspect && is_current(self, &version, digest.as_deref()) {
             status.observed_source_artifact_revision = revision;
             return Ok(unchanged(status));
@@ -39,6 +37,31 @@ impl Reconcile for HelmChart {
         status.observed_source_artifact_revision = revision;
         Ok(put(self, status, merged, &shared.host))
     }
+}
+
+/// Checks the signature, if one is asked for, and says so.
+async fn verify(
+    chart: &HelmChart,
+    status: &mut HelmChartStatus,
+    sources: &Sources,
+    place: &mut Place,
+    version: &str,
+) -> Result<(), Failed> {
+    let archive = match place {
+        Place::Archive(archive) if archive.verification.is_some() => archive,
+        Place::Archive(_) | Place::Files(_) => {
+            tell_verified(chart, status, None);
+            return Ok(());
+        }
+    };
+    let (namespace, _) = identity(chart);
+    if let Err(error) = sources.verify(namespace, archive, version).await {
+        let failed = Failed::of_verification(&error, Step::Chart);
+        tell_verified(chart, status, Some(Err(&failed)));
+        return Err(failed);
+    }
+    tell_verified(chart, status, Some(Ok(format!("verified signature of version {version}"))));
+    Ok(())
 }
 
 /// The revision of the source's artifact, if the source has to have one.

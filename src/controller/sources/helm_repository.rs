@@ -5,9 +5,10 @@
 //!
 //! **Invariant:** an index that has not changed costs no write.
 
+use super::access;
 use super::driver::{Reconcile, Shared};
+use super::kind::Source as _;
 use super::status::{Done, Failed, FailedEnding, NewArtifact, put_artifact};
-use super::{Source as _, access};
 use crate::api::HelmRepository;
 use crate::api::conditions::{condition_type, reason};
 use crate::api::helm_repository::HelmRepositoryStatus;

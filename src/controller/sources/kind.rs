@@ -10,18 +10,20 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::api::bucket::BucketStatus;
+use crate::api::external_artifact::ExternalArtifactStatus;
 use crate::api::git_repository::GitRepositoryStatus;
 use crate::api::helm_chart::HelmChartStatus;
 use crate::api::helm_repository::HelmRepositoryStatus;
 use crate::api::oci_repository::OciRepositoryStatus;
 use crate::api::source::Artifact;
-use crate::api::{GitRepository, HelmChart, HelmRepository, OciRepository};
+use crate::api::{Bucket, ExternalArtifact, GitRepository, HelmChart, HelmRepository, OciRepository};
 
 /// Time between checks of a HelmRepository that does not say.
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(60);
 
-/// A kind of source.
-pub(super) trait Source:
+/// A kind of source that is watched, whoever keeps it.
+pub(super) trait Watched:
     kube::Resource<DynamicType = (), Scope = NamespaceResourceScope>
     + Clone
     + Debug
@@ -34,8 +36,6 @@ pub(super) trait Source:
 {
     /// The kind as it stands in manifests.
     const KIND: &'static str;
-    /// The kind in lower case: the controller's name, and the folder of its artifacts.
-    const CONTROLLER: &'static str;
     /// What was found of it.
     type Status: Clone + Default + PartialEq + Serialize + Send + Sync;
 
@@ -43,7 +43,14 @@ pub(super) trait Source:
     fn status(&self) -> Option<&Self::Status>;
     /// The fields that all statuses have.
     fn facts(status: &Self::Status) -> Facts<'_>;
-    /// The same, to be changed.
+}
+
+/// A kind of source that this program may keep itself.
+pub(super) trait Source: Watched {
+    /// The kind in lower case: the controller's name, and the folder of its artifacts.
+    const CONTROLLER: &'static str;
+
+    /// The fields that all statuses have, to be changed.
     fn edit(status: &mut Self::Status) -> Edit<'_>;
     /// Whether all work is stopped.
     fn is_suspended(&self) -> bool;
@@ -71,11 +78,10 @@ pub(super) struct Edit<'a> {
     pub(super) last_handled_reconcile_at: &'a mut Option<String>,
 }
 
-macro_rules! source {
-    ($object:ty, $status:ty, $kind:literal, $controller:literal, $interval:expr, $url:expr, $is_static:expr) => {
-        impl Source for $object {
+macro_rules! watched {
+    ($object:ty, $status:ty, $kind:literal, $observed_generation:expr) => {
+        impl Watched for $object {
             const KIND: &'static str = $kind;
-            const CONTROLLER: &'static str = $controller;
             type Status = $status;
 
             fn status(&self) -> Option<&Self::Status> {
@@ -83,12 +89,23 @@ macro_rules! source {
             }
 
             fn facts(status: &Self::Status) -> Facts<'_> {
+                let observed_generation: fn(&Self::Status) -> Option<i64> = $observed_generation;
                 Facts {
-                    observed_generation: status.observed_generation,
+                    observed_generation: observed_generation(status),
                     conditions: &status.conditions,
                     artifact: status.artifact.as_ref(),
                 }
             }
+        }
+    };
+}
+
+macro_rules! source {
+    ($object:ty, $status:ty, $kind:literal, $controller:literal, $interval:expr, $url:expr, $is_static:expr) => {
+        watched!($object, $status, $kind, |status| status.observed_generation);
+
+        impl Source for $object {
+            const CONTROLLER: &'static str = $controller;
 
             fn edit(status: &mut Self::Status) -> Edit<'_> {
                 Edit {
@@ -150,6 +167,10 @@ source!(
     |repository| &repository.spec.url,
     |_| false
 );
+
+watched!(Bucket, BucketStatus, "Bucket", |status| status.observed_generation);
+// Whoever makes it says nothing of generations.
+watched!(ExternalArtifact, ExternalArtifactStatus, "ExternalArtifact", |_| None);
 
 /// The namespace and name of an object.
 pub(super) fn identity(object: &impl kube::Resource) -> (&str, &str) {

@@ -1,4 +1,4 @@
-//! The chart sources: HelmRepository, HelmChart, OCIRepository and GitRepository.
+//! The chart sources: HelmRepository, HelmChart, OCIRepository and GitRepository; and Bucket and ExternalArtifact, which others keep.
 //!
 //! One watch a kind fills a store, wakes the controller of its kind and tells the rest of the program what changed. With
 //! `--sources=own` the controllers keep the objects' status as Flux's source-controller 1.9 does; with `--sources=external` there are
@@ -12,6 +12,7 @@
 //! **Invariant:** a source that has nothing new costs no write.
 
 mod access;
+mod bucket;
 mod content;
 mod driver;
 mod files;
@@ -36,11 +37,11 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use self::driver::{Reconcile, Shared, control};
-use self::kind::{Source, identity};
+use self::kind::{Watched, identity};
 use self::suspects::Suspects;
 use self::watch::{Listen, watch};
 use super::config::{self, Config};
-use crate::api::{GitRepository, HelmChart, HelmRepository, OciRepository};
+use crate::api::{Bucket, ExternalArtifact, GitRepository, HelmChart, HelmRepository, OciRepository};
 use crate::lifecycle::Event;
 use crate::source::Library;
 use crate::telemetry::Metrics;
@@ -76,12 +77,16 @@ pub(super) struct SourceStores {
     pub(super) oci: Store<OciRepository>,
     /// All GitRepositories.
     pub(super) git: Store<GitRepository>,
+    /// All Buckets, which others keep.
+    pub(super) buckets: Store<Bucket>,
+    /// All ExternalArtifacts, which others keep.
+    pub(super) external: Store<ExternalArtifact>,
 }
 
 /// A source whose artifact, readiness or generation changed, or that is gone.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Changed {
-    /// `HelmRepository`, `HelmChart`, `OCIRepository` or `GitRepository`.
+    /// The kind as it stands in manifests.
     pub(super) kind: &'static str,
     /// Its namespace.
     pub(super) namespace: String,
@@ -106,11 +111,13 @@ pub(super) fn start(dependencies: Dependencies) -> Started {
     let (charts, chart_writer) = store();
     let (oci, oci_writer) = store();
     let (git, git_writer) = store();
-    let stores = SourceStores { repositories, charts, oci, git };
+    let (buckets, bucket_writer) = store();
+    let (external, external_writer) = store();
+    let stores = SourceStores { repositories, charts, oci, git, buckets, external };
     let (chart_sender, chart_queue) = unbounded();
     let sources = Sources {
         stores: stores.clone(),
-        library: Library::new(),
+        library: Library::new(dependencies.config.source_egress.clone()),
         client: dependencies.client.clone(),
         mode: dependencies.config.sources,
         suspects: Suspects::new(chart_sender.clone()),
@@ -131,12 +138,15 @@ pub(super) fn start(dependencies: Dependencies) -> Started {
         let _ = listed.repositories.wait_until_ready().await;
         let _ = listed.oci.wait_until_ready().await;
         let _ = listed.git.wait_until_ready().await;
+        let _ = listed.buckets.wait_until_ready().await;
     };
     let kinds = [
         attendance.attend(stores.repositories, repository_writer, unbounded(), std::future::ready(())),
         attendance.attend(stores.charts, chart_writer, (chart_sender, chart_queue), ready),
         attendance.attend(stores.oci, oci_writer, unbounded(), std::future::ready(())),
         attendance.attend(stores.git, git_writer, (git_sender, git_queue), std::future::ready(())),
+        attendance.follow(bucket_writer),
+        attendance.follow(external_writer),
     ];
     let Dependencies { config, stop, .. } = dependencies;
     let run = async move {
@@ -185,6 +195,23 @@ impl Attendance {
     }
 }
 
+impl Attendance {
+    /// Watches a kind that others keep.
+    fn follow<K: Watched>(&self, writer: Writer<K>) -> BoxFuture<'static, ()> {
+        let Dependencies { client, config, metrics, stop, .. } = self.shared.dependencies.clone();
+        let (changed, dependants) = (self.changed.clone(), self.dependants.clone());
+        // Nobody reconciles these, so what is asked of them goes nowhere.
+        let (queue, _) = unbounded();
+        let mut ears = Ears { queue, changed, dependants, metrics };
+        Box::pin(async move {
+            tokio::select! {
+                () = watch(client, &config, writer, &mut ears) => {}
+                () = stop.cancelled() => {}
+            }
+        })
+    }
+}
+
 /// Goes on with the work until it ends or, once the operator is told to stop, until the grace is over.
 async fn until_stopped(work: impl Future<Output = ()>, stop: &CancellationToken, grace: std::time::Duration) {
     let given_up = async {
@@ -207,7 +234,7 @@ struct Dependants {
 }
 
 impl Dependants {
-    fn wake<K: Source>(&self, source: &K) {
+    fn wake<K: Watched>(&self, source: &K) {
         let (namespace, name) = identity(source);
         for chart in self.charts.state() {
             let reference = &chart.spec.source_ref;
@@ -230,14 +257,14 @@ impl Dependants {
 }
 
 /// Hears what a watch tells, and passes it on.
-struct Ears<K: Source> {
+struct Ears<K: Watched> {
     queue: UnboundedSender<ObjectRef<K>>,
     changed: mpsc::UnboundedSender<Changed>,
     dependants: Dependants,
     metrics: Arc<Metrics>,
 }
 
-impl<K: Source> Listen<K> for Ears<K> {
+impl<K: Watched> Listen<K> for Ears<K> {
     fn asked(&mut self, object: &K) {
         // The receivers are gone only while the program stops, or where no controller runs.
         let _ = self.queue.unbounded_send(ObjectRef::from_obj(object));

@@ -8,18 +8,16 @@
 use super::access;
 use super::content::reference_of;
 use super::driver::{Reconcile, Shared};
-use super::status::{Done, Failed, NewArtifact, put_artifact};
+use super::kind::identity;
+use super::status::{Done, Failed, NewArtifact, put_artifact, tell_verified};
 use crate::api::OciRepository;
-use crate::api::conditions::reason;
+use crate::api::conditions::{condition_status, condition_type, find, reason};
 use crate::api::oci_repository::OciRepositoryStatus;
-use crate::source::{Error, Step};
+use crate::source::{Access, ArtifactRevision, Error, Step};
 
 impl Reconcile for OciRepository {
     async fn attempt(&self, status: &mut OciRepositoryStatus, shared: &Shared) -> Result<Done, Failed> {
         let failed = |error: Error| Failed::of(&error, Step::Artifact);
-        if self.spec.verify.is_some() {
-            return Err(failed(Error::Unsupported { what: "spec.verify".to_owned() }));
-        }
         let access = access::of_oci(&shared.dependencies.client, self).await.map_err(failed)?;
         let library = &shared.sources.library;
         let found = library.find_artifact(&access, &reference_of(self)).await.map_err(|error| {
@@ -28,6 +26,7 @@ impl Reconcile for OciRepository {
             if is_tag { Failed { reason: reason::READ_OPERATION_FAILED, ..told } } else { told }
         })?;
         let revision = found.to_string();
+        verify(self, status, shared, (&access, &found)).await?;
         let mut news = None;
         if !is_current(self, status, &revision) {
             let selector = self.spec.layer_selector.as_ref().and_then(|selector| selector.media_type.as_deref());
@@ -49,6 +48,39 @@ impl Reconcile for OciRepository {
         let message = format!("stored artifact for digest '{revision}'");
         Ok(Done { reason: reason::SUCCEEDED, message, news, has_artifact: true })
     }
+}
+
+/// Checks the signature of what was found, if one is asked for and this was not found before, and says so.
+async fn verify(
+    repository: &OciRepository,
+    status: &mut OciRepositoryStatus,
+    shared: &Shared,
+    (access, found): (&Access, &ArtifactRevision),
+) -> Result<(), Failed> {
+    let Some(verification) = &repository.spec.verify else {
+        tell_verified(repository, status, None);
+        return Ok(());
+    };
+    let revision = found.to_string();
+    let known = find(&status.conditions, condition_type::SOURCE_VERIFIED);
+    let is_known = known.is_some_and(|known| {
+        known.status == condition_status::TRUE && known.observed_generation == repository.metadata.generation
+    });
+    if is_known && is_current(repository, status, &revision) {
+        return Ok(());
+    }
+    let (namespace, _) = identity(repository);
+    let checked = async {
+        let keys = access::keys(&shared.dependencies.client, namespace, verification).await?;
+        shared.sources.library.verify(access, None, &found.digest, &keys).await
+    };
+    if let Err(error) = checked.await {
+        let failed = Failed::of_verification(&error, Step::Artifact);
+        tell_verified(repository, status, Some(Err(&failed)));
+        return Err(failed);
+    }
+    tell_verified(repository, status, Some(Ok(format!("verified signature of revision {revision}"))));
+    Ok(())
 }
 
 /// Whether the artifact is what the reference stands for, made by the same settings.

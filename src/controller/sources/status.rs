@@ -72,6 +72,21 @@ impl Failed {
         };
         Self { reason: error.reason(step), message: error.to_string(), condition, ending }
     }
+
+    /// A failure of checking a signature, whatever the reason.
+    pub(super) fn of_verification(error: &source::Error, step: source::Step) -> Self {
+        let (condition, reason) = match step {
+            source::Step::Chart => (condition_type::BUILD_FAILED, reason::CHART_VERIFICATION_ERROR),
+            source::Step::Index | source::Step::Artifact | source::Step::Git => {
+                (condition_type::SOURCE_VERIFIED, reason::VERIFICATION_ERROR)
+            }
+        };
+        let message = match error {
+            source::Error::Verification { .. } => error.to_string(),
+            _ => format!("failed to verify the signature: {error}"),
+        };
+        Self { reason, message, condition, ..Self::of(error, step) }
+    }
 }
 
 /// The status after an attempt, and the event to publish.
@@ -115,6 +130,20 @@ pub(super) fn conclude<K: Source>(
     }
 }
 
+/// Says what came of checking the signature of an artifact: a message of success or of failure; nothing if there is none to check.
+pub(super) fn tell_verified<K: Source>(object: &K, status: &mut K::Status, result: Option<Result<String, &Failed>>) {
+    let generation = object.meta().generation.unwrap_or_default();
+    let mut conditions = Conditions::edit(K::edit(status).conditions, generation, Timestamp::now());
+    let of = condition_type::SOURCE_VERIFIED;
+    match result {
+        None => conditions.remove(of),
+        Some(Ok(message)) => conditions.set(of, condition_status::TRUE, reason::SUCCEEDED, &message),
+        Some(Err(failed)) => {
+            conditions.set(of, condition_status::FALSE, reason::VERIFICATION_ERROR, &failed.message);
+        }
+    }
+}
+
 fn succeed(conditions: &mut Conditions<'_>, done: &Done) {
     for gone in [
         condition_type::FETCH_FAILED,
@@ -141,7 +170,10 @@ fn fail(conditions: &mut Conditions<'_>, failed: &Failed) {
             conditions.remove(other);
         }
     }
-    conditions.set(failed.condition, condition_status::TRUE, failed.reason, &failed.message);
+    // Of the conditions that tell what failed, this one alone is good when it holds.
+    let is_positive = failed.condition == condition_type::SOURCE_VERIFIED;
+    let status = if is_positive { condition_status::FALSE } else { condition_status::TRUE };
+    conditions.set(failed.condition, status, failed.reason, &failed.message);
     conditions.not_ready(failed.reason, &failed.message);
     match failed.ending {
         FailedEnding::Stalled => conditions.stalled(failed.reason, &failed.message),

@@ -10,7 +10,7 @@ use kube_runtime::WatchStreamExt as _;
 use kube_runtime::reflector::store::Writer;
 use kube_runtime::watcher::{self, Event, watcher};
 
-use super::kind::{Source, identity};
+use super::kind::{Watched, identity};
 use crate::api::conditions::{condition_type, find};
 use crate::api::metadata::REQUESTED_AT_ANNOTATION;
 use crate::controller::config::Config;
@@ -47,7 +47,7 @@ struct Outcome {
 }
 
 impl Marks {
-    fn of<K: Source>(object: &K) -> Self {
+    fn of<K: Watched>(object: &K) -> Self {
         let metadata = object.meta();
         let facts = object.status().map(K::facts);
         let artifact = facts.as_ref().and_then(|facts| facts.artifact);
@@ -70,7 +70,7 @@ impl Marks {
 }
 
 /// Watches a kind for as long as the future is polled.
-pub(super) async fn watch<K: Source>(
+pub(super) async fn watch<K: Watched>(
     client: kube::Client,
     config: &Config,
     writer: Writer<K>,
@@ -91,6 +91,7 @@ pub(super) async fn watch<K: Source>(
     let mut events = std::pin::pin!(events);
     let mut seen: HashMap<String, Marks> = HashMap::new();
     let mut listed: Option<HashMap<String, Marks>> = None;
+    let mut is_missing_told = false;
     while let Some(event) = events.next().await {
         match event {
             Ok(Event::Init) => listed = Some(std::mem::take(&mut seen)),
@@ -111,10 +112,25 @@ pub(super) async fn watch<K: Source>(
                 listener.changed(&object, true);
             }
             Ok(Event::InitDone) => listed = None,
+            // The definitions of an older Flux lack some kinds; nobody can use what is not defined.
+            Err(error) if is_undefined(&error) => {
+                if !std::mem::replace(&mut is_missing_told, true) {
+                    tracing::info!(kind = K::KIND, "the cluster has no definition of this kind; waiting for it");
+                }
+            }
             Err(error) => {
                 tracing::warn!(%error, kind = K::KIND, "cannot watch; trying again");
             }
         }
+    }
+}
+
+/// Whether the API server does not know the kind at all.
+fn is_undefined(error: &watcher::Error) -> bool {
+    match error {
+        watcher::Error::InitialListFailed(kube::Error::Api(answer))
+        | watcher::Error::WatchStartFailed(kube::Error::Api(answer)) => answer.code == 404,
+        _ => false,
     }
 }
 

@@ -17,7 +17,8 @@ use url::Url;
 
 use super::bridge::{Reading, Waiting};
 use super::pack::error_text;
-use crate::source::http::{Http, Outgoing, reasons};
+use crate::source::http::{Http, Outgoing};
+use crate::source::transport::reasons;
 use crate::source::{Access, Error};
 
 /// What the URL ends with at which a talk begins.

@@ -17,6 +17,7 @@ use russh::keys::{Algorithm, HashAlg, PrivateKey, PrivateKeyWithHashAlg, PublicK
 use url::Url;
 
 use super::bridge::{Reading, Waiting, Writing};
+use crate::source::egress::Egress;
 use crate::source::{Credentials, SshIdentity};
 
 /// Who logs in where the URL does not say, as Git hosts want it.
@@ -34,6 +35,7 @@ pub(super) type Connected = Handle<HostCheck>;
 pub(super) async fn connect(
     url: &Url,
     credentials: &Credentials,
+    egress: &Egress,
     waiting: Waiting,
 ) -> Result<(Box<dyn Transport + Send>, Connected), String> {
     let Credentials::Ssh(identity) = credentials else {
@@ -50,10 +52,14 @@ pub(super) async fn connect(
     }
     let refused = Arc::new(Mutex::new(None));
     let check = HostCheck { known, host: host.clone(), port, refused: Arc::clone(&refused) };
-    let handle = client::connect(Arc::new(config), (host.as_str(), port), check).await;
+    let unreachable = |error: &dyn std::fmt::Display| format!("cannot connect to {host}:{port}: {error}");
+    // The brackets of an IPv6 address belong to the URL.
+    let name = host.trim_start_matches('[').trim_end_matches(']');
+    let addresses = egress.addresses(name, port).await.map_err(|error| unreachable(&error))?;
+    let handle = client::connect(Arc::new(config), addresses.as_slice(), check).await;
     let mut handle = handle.map_err(|error| {
         let refused = refused.lock().unwrap_or_else(PoisonError::into_inner).take();
-        refused.unwrap_or_else(|| format!("cannot connect to {host}:{port}: {error}"))
+        refused.unwrap_or_else(|| unreachable(&error))
     })?;
     let user = if url.username().is_empty() { DEFAULT_USER } else { url.username() };
     log_in(&mut handle, user, key).await?;

@@ -20,6 +20,7 @@ use super::reference::{GitReference, GitRevision};
 use super::session::{History, Session};
 use super::{ssh, submodules};
 use crate::source::access::Identity;
+use crate::source::egress::Egress;
 use crate::source::flight::Flights;
 use crate::source::http::{Http, shown};
 use crate::source::{Access, Error};
@@ -58,19 +59,20 @@ type Key = (Identity, ObjectId, bool);
 /// Git repositories.
 pub(in crate::source) struct Git {
     http: Arc<Http>,
+    egress: Egress,
     commits: Cache<Key, Arc<Commit>>,
     visits: Flights<(Identity, Wanted, bool), Checkout>,
 }
 
 impl Git {
-    /// Nothing at hand; requests over HTTP are made by the given client.
-    pub(in crate::source) fn new(http: Arc<Http>) -> Self {
+    /// Nothing at hand; requests over HTTP are made by the given client, and no server with a denied address is talked to over SSH.
+    pub(in crate::source) fn new(http: Arc<Http>, egress: Egress) -> Self {
         let commits = Cache::builder()
             .max_capacity(MAX_KEPT)
             .weigher(|_, commit: &Arc<Commit>| u32::try_from(commit.size).unwrap_or(u32::MAX))
             .time_to_idle(IDLE)
             .build();
-        Self { http, commits, visits: Flights::default() }
+        Self { http, egress, commits, visits: Flights::default() }
     }
 
     /// The commit that is wanted; with submodules if asked for. Whoever asks for the same at once shares one talk with the server.
@@ -169,7 +171,7 @@ impl Git {
         failure: &Failure,
     ) -> Result<(Box<dyn Transport + Send>, Option<ssh::Connected>), Error> {
         if place.url.scheme() == "ssh" {
-            let connect = ssh::connect(&place.url, &access.credentials, waiting.clone());
+            let connect = ssh::connect(&place.url, &access.credentials, &self.egress, waiting.clone());
             let connected = tokio::time::timeout_at(waiting.deadline, connect).await;
             let connected = connected.unwrap_or_else(|_| Err("no connection within spec.timeout".to_owned()));
             let (transport, connection) = connected.map_err(|message| place.error(message))?;

@@ -5,6 +5,8 @@
 //!
 //! **Invariant:** keeps only what finding an archive needs, so that a large index costs a fraction of its file.
 
+mod pieces;
+
 use std::collections::HashMap;
 
 use jiff::Timestamp;
@@ -31,7 +33,7 @@ pub struct Index {
     pub digest: String,
     /// How many bytes it had.
     pub size: u64,
-    charts: HashMap<String, Vec<Entry>>,
+    charts: Charts,
 }
 
 /// One version of a chart.
@@ -57,20 +59,30 @@ impl Index {
         if bytes.iter().all(u8::is_ascii_whitespace) {
             return Err(failed("the index is empty".to_owned()));
         }
-        let file: IndexFile = if let Ok(file) = serde_json::from_slice(bytes) {
-            file
-        } else {
-            let json = goyaml::from_str(bytes).map_err(|error| failed(error.to_string()))?;
-            serde_json::from_value(json).map_err(|error| failed(error.to_string()))?
+        let (api_version, charts) = match serde_json::from_slice::<IndexFile>(bytes) {
+            Ok(file) => file.taken_apart(),
+            Err(_) => Self::read_yaml(bytes).map_err(failed)?,
         };
-        if file.api_version.0.is_none_or(|version| version.is_empty()) {
+        if api_version.is_none_or(|version| version.is_empty()) {
             return Err(failed("no API version specified".to_owned()));
         }
-        let kept = |entries: Lenient<Vec<Lenient<RawEntry>>>| {
-            entries.0.unwrap_or_default().into_iter().filter_map(|entry| Entry::new(entry.0?)).collect()
-        };
-        let charts = file.entries.into_iter().map(|(name, entries)| (name, kept(entries))).collect();
         Ok(Self { digest: super::digest::sha256(bytes), size: bytes.len() as u64, charts })
+    }
+
+    /// The API version and the charts.
+    fn read_yaml(bytes: &[u8]) -> Result<(Option<String>, Charts), String> {
+        if let Some(pieces) = pieces::read(bytes)
+            && let Ok((api_version, _)) = Self::read_whole(pieces.head.as_bytes())
+        {
+            return Ok((api_version, pieces.charts));
+        }
+        Self::read_whole(bytes)
+    }
+
+    fn read_whole(bytes: &[u8]) -> Result<(Option<String>, Charts), String> {
+        let json = goyaml::from_str(bytes).map_err(|error| error.to_string())?;
+        let file: IndexFile = serde_json::from_value(json).map_err(|error| error.to_string())?;
+        Ok(file.taken_apart())
     }
 
     /// How many charts there are.
@@ -199,6 +211,19 @@ struct IndexFile {
     api_version: Lenient<String>,
     #[serde(default, deserialize_with = "null_as_default")]
     entries: HashMap<String, Lenient<Vec<Lenient<RawEntry>>>>,
+}
+
+/// Versions by chart.
+type Charts = HashMap<String, Vec<Entry>>;
+
+impl IndexFile {
+    fn taken_apart(self) -> (Option<String>, Charts) {
+        let kept = |entries: Lenient<Vec<Lenient<RawEntry>>>| {
+            entries.0.unwrap_or_default().into_iter().filter_map(|entry| Entry::new(entry.0?)).collect()
+        };
+        let charts = self.entries.into_iter().map(|(name, entries)| (name, kept(entries))).collect();
+        (self.api_version.0, charts)
+    }
 }
 
 #[derive(Deserialize)]

@@ -77,6 +77,77 @@ fn an_index_needs_content_and_an_api_version() {
     }
 }
 
+/// Texts of the regular shape, as programs write them, with what is apt to mislead whoever reads lines.
+const REGULAR: &str = "---
+# made by hand
+apiVersion: v1
+entries:
+  app:
+  - annotations:
+      notes: |
+        version: 9.9.9
+        urls:
+        - wrong
+
+      version: 8.8.8
+    description: 'quoted: over
+      two lines'
+    version: 1.0.0
+    digest: \"ab\"
+    created: 2026-01-01T00:00:00Z
+    urls:
+    - app-1.0.0.tgz
+    # a remark
+    - second
+    keywords: [version, urls]
+  - version: 1.1.0
+    urls: [app-1.1.0.tgz]
+    \"digest\": 'CD'
+  - {version: 1.2.0, urls: [flow]}
+  - null
+  -
+    version: 1.3.0
+    urls:
+      - deep
+  \"quoted\":
+    - urls: [quoted.tgz]
+      version: 1
+    - version: 2.0.0
+
+generated: 2026-01-01T00:00:00Z
+serverInfo: {}
+";
+
+#[test]
+fn the_regular_shape_is_read_piece_by_piece_as_it_is_as_a_whole() {
+    for text in [REGULAR.to_owned(), REGULAR.replace('\n', "\r\n"), REGULAR.replace("  app:", "  app: # the app")] {
+        let whole = Index::read_whole(text.as_bytes()).unwrap();
+        let pieces = pieces::read(text.as_bytes());
+        assert_eq!(Index::read_yaml(text.as_bytes()).unwrap(), whole);
+        assert!(text.contains("# the app") || pieces.is_some_and(|pieces| pieces.charts == whole.1), "{text}");
+        assert_eq!((whole.1["app"].len(), whole.1["app"][0].version.as_str()), (4, "1.0.0"));
+    }
+}
+
+#[test]
+fn other_shapes_are_left_to_be_read_as_a_whole() {
+    for text in [
+        INDEX.to_owned(),
+        "apiVersion: v1\nentries: {}\n".to_owned(),
+        "apiVersion: v1\nentries:\n- a\n".to_owned(),
+        "apiVersion: v1\nentries:\n  app:\n    version: 1\n".to_owned(),
+        "apiVersion: v1\nentries:\n  app:\n    - version: 1\n   x: 1\n".to_owned(),
+        "apiVersion: v1\nentries:\n  app:\n  - &a\n    version: 1.0.0\n  b:\n  - *a\n".to_owned(),
+        "apiVersion: v1\nentries:\n  app:\n  - version: 1.0.0\n---\nx: 1\n".to_owned(),
+        "apiVersion: v1\nentries:\n  app:\n  - version: 1.0.0\nentries:\n  b:\n  - version: 1.0.0\n".to_owned(),
+        "apiVersion: v1\n".to_owned(),
+    ] {
+        assert!(pieces::read(text.as_bytes()).is_none(), "{text}");
+        let (whole, either) = (Index::read_whole(text.as_bytes()), Index::read_yaml(text.as_bytes()));
+        assert_eq!(either, whole, "{text}");
+    }
+}
+
 #[test]
 fn json_is_read_as_yaml_is() {
     let yaml = Index::parse(INDEX.as_bytes(), "").unwrap();

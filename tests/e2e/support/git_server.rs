@@ -266,6 +266,15 @@ fn backend(shared: &Shared, parts: &axum::http::request::Parts, body: &Bytes) ->
     Ok(response.body(Body::from(rest.to_vec()))?)
 }
 
+/// A new private key, of whoever.
+pub(crate) fn private_key() -> Result<String> {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("key").display().to_string();
+    let made = Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f", &path]).status()?;
+    ensure!(made.success(), "ssh-keygen ended with {made}");
+    Ok(fs::read_to_string(path)?)
+}
+
 /// OpenSSH's server with one key that may log in; dropping it stops it.
 pub(crate) struct SshServer {
     process: Child,

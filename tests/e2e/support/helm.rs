@@ -85,10 +85,9 @@ impl Helm {
     /// Pushes a package to a repository folder of a registry.
     pub(crate) fn push(&self, package: &Path, registry: &Registry, repository: &str) -> Result<()> {
         let (package, url) = (package.display().to_string(), registry.url(repository));
-        match registry.authority() {
-            Some(authority) => self.run(&["push", &package, &url, "--ca-file", &authority.display().to_string()])?,
-            None => self.run(&["push", &package, &url, "--plain-http"])?,
-        };
+        let flags = registry.helm_flags();
+        let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+        self.run(&[&["push", &package, &url], flags.as_slice()].concat())?;
         Ok(())
     }
 }

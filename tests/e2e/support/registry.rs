@@ -3,7 +3,7 @@
 //! Out: an address that charts are pushed to and pulled from. Never keeps anything after the run.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -20,7 +20,9 @@ use super::programs;
 /// A running registry; dropping it stops it.
 pub(crate) struct Registry {
     address: String,
-    authority: Option<PathBuf>,
+    certificates: Option<Certificates>,
+    login: Option<(String, String)>,
+    asks_for_certificates: bool,
     _process: Process,
     _folder: TempDir,
 }
@@ -28,26 +30,51 @@ pub(crate) struct Registry {
 impl Registry {
     /// Starts a registry that everybody may use, without TLS, and waits until it listens.
     pub(crate) async fn start() -> Result<Self> {
-        Self::start_with(None, temporary_folder("rhumb-registry-")?).await
+        Self::start_with(None, None, false, temporary_folder("rhumb-registry-")?).await
+    }
+
+    /// Starts a registry without TLS that asks for this user and password.
+    pub(crate) async fn start_with_login(user: &str, password: &str) -> Result<Self> {
+        let login = Some((user.to_owned(), password.to_owned()));
+        Self::start_with(None, login, false, temporary_folder("rhumb-registry-")?).await
     }
 
     /// Starts a registry that everybody may use, with a certificate of an authority of its own.
     pub(crate) async fn start_with_tls() -> Result<Self> {
         let folder = temporary_folder("rhumb-registry-")?;
-        Self::start_with(Some(Certificates::write(folder.path())?), folder).await
+        Self::start_with(Some(Certificates::write(folder.path())?), None, false, folder).await
     }
 
-    async fn start_with(certificates: Option<Certificates>, folder: TempDir) -> Result<Self> {
+    /// As [`Self::start_with_tls`], for clients with a certificate of the same authority only.
+    pub(crate) async fn start_with_client_certificates() -> Result<Self> {
+        let folder = temporary_folder("rhumb-registry-")?;
+        Self::start_with(Some(Certificates::write(folder.path())?), None, true, folder).await
+    }
+
+    async fn start_with(
+        certificates: Option<Certificates>,
+        login: Option<(String, String)>,
+        asks_for_certificates: bool,
+        folder: TempDir,
+    ) -> Result<Self> {
         let [port] = free_ports()?;
         let address = format!("127.0.0.1:{port}");
         let mut http = json!({"addr": address});
         if let Some(certificates) = &certificates {
             http["tls"] = json!({"certificate": certificates.serving, "key": certificates.serving_key});
+            if asks_for_certificates {
+                http["tls"]["clientcas"] = json!([certificates.authority]);
+            }
         }
         let configuration = folder.path().join("config.yaml");
         let storage = json!({"filesystem": {"rootdirectory": folder.path().join("data")}});
-        let text = json!({"version": 0.1, "log": {"level": "warn"}, "storage": storage, "http": http}).to_string();
-        fs::write(&configuration, text)?;
+        let mut settings = json!({"version": 0.1, "log": {"level": "warn"}, "storage": storage, "http": http});
+        if let Some((user, password)) = &login {
+            let file = folder.path().join("htpasswd");
+            fs::write(&file, format!("{user}:{}\n", bcrypt::hash(password, 4)?))?;
+            settings["auth"] = json!({"htpasswd": {"realm": "charts", "path": file}});
+        }
+        fs::write(&configuration, settings.to_string())?;
         let mut command = Command::new(programs::registry()?);
         command.arg("serve").arg(&configuration);
         // Exporting traces is its default and there is nobody to take them.
@@ -65,13 +92,41 @@ impl Registry {
                 Err(_) => sleep(Duration::from_millis(50)).await,
             }
         }
-        let authority = certificates.map(|certificates| certificates.authority);
-        Ok(Self { address, authority, _process: process, _folder: folder })
+        Ok(Self { address, certificates, login, asks_for_certificates, _process: process, _folder: folder })
     }
 
     /// The authority of its certificate, if it has TLS.
     pub(crate) fn authority(&self) -> Option<&Path> {
-        self.authority.as_deref()
+        self.certificates.as_ref().map(|certificates| certificates.authority.as_path())
+    }
+
+    /// Its certificate and key, which do for clients as well, if it has TLS.
+    pub(crate) fn certificates(&self) -> Option<&Certificates> {
+        self.certificates.as_ref()
+    }
+
+    /// The host and port.
+    pub(crate) fn host(&self) -> &str {
+        &self.address
+    }
+
+    /// What helm has to be told to talk to it.
+    pub(crate) fn helm_flags(&self) -> Vec<String> {
+        let mut flags = Vec::new();
+        match &self.certificates {
+            None => flags.push("--plain-http".to_owned()),
+            Some(certificates) => {
+                flags.push(format!("--ca-file={}", certificates.authority.display()));
+                if self.asks_for_certificates {
+                    flags.push(format!("--cert-file={}", certificates.serving.display()));
+                    flags.push(format!("--key-file={}", certificates.serving_key.display()));
+                }
+            }
+        }
+        if let Some((user, password)) = &self.login {
+            flags.extend([format!("--username={user}"), format!("--password={password}")]);
+        }
+        flags
     }
 
     /// The `oci://` URL of a repository folder in the registry.

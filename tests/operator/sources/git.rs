@@ -21,7 +21,7 @@ fn branch(name: &str) -> Wanted {
 }
 
 async fn checkout(access: &Access, wanted: &Wanted) -> Result<Checkout, Error> {
-    Library::new().checkout(access, wanted, false).await
+    Library::default().checkout(access, wanted, false).await
 }
 
 fn text(checkout: &Checkout, path: &str) -> Option<String> {
@@ -42,7 +42,7 @@ async fn a_branch_is_its_newest_commit_and_an_unchanged_one_is_not_fetched() -> 
     let long = "A subject that is longer than what is shown of it here, which is fifty letters\n\nbody";
     let commit = repo.commit(&[("charts/app/Chart.yaml", "name: app\n"), ("run.sh", "#!/bin/sh\n")], long)?;
     let access = Access::anonymous(server.url("team/app.git"));
-    let library = Library::new();
+    let library = Library::default();
     let found = library.checkout(&access, &branch("main"), false).await?;
     assert_eq!(found.revision.to_string(), format!("main@sha1:{commit}"));
     let files: Vec<&str> = found.commit.as_ref().unwrap().tree.paths().collect();
@@ -218,7 +218,7 @@ async fn submodules_are_joined_when_asked_for() -> Result<()> {
     let access = Access::anonymous(server.url("team/app.git"));
     let plain = checkout(&access, &branch("main")).await?;
     assert_eq!(text(&plain, "charts/lib/Chart.yaml"), None);
-    let library = Library::new();
+    let library = Library::default();
     let joined = library.checkout(&access, &branch("main"), true).await?;
     assert_eq!(text(&joined, "charts/lib/Chart.yaml").as_deref(), Some("name: lib\n"));
     assert_eq!(text(&joined, "a").as_deref(), Some("a"));
@@ -260,5 +260,25 @@ async fn ssh_servers_are_known_by_their_key_and_know_us_by_ours() -> Result<()> 
     let missing = Access { url: format!("{}-none", missing.url), ..missing };
     let text = error(&missing, &branch("main")).await;
     assert!(text.contains("app.git-none"), "{text}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn denied_addresses_are_not_talked_to() -> Result<()> {
+    let (_folder, repo, server) = repository()?;
+    repo.commit(&[("a", "a")], "one")?;
+    let library = Library::new(rhumb::source::Egress::denying("loopback").unwrap());
+    let identity = SshIdentity {
+        key: super::git_server::private_key()?.into_bytes(),
+        passphrase: None,
+        known_hosts: "localhost ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl"
+            .to_owned(),
+    };
+    let ssh = Access { credentials: Credentials::Ssh(identity), ..Access::anonymous("ssh://git@localhost:1/app.git") };
+    for access in [Access::anonymous(server.url("team/app.git")), ssh] {
+        let error = library.checkout(&access, &branch("main"), false).await.unwrap_err().to_string();
+        assert!(error.contains("is denied (loopback)"), "{error}");
+    }
+    assert_eq!(server.fetches(), 0);
     Ok(())
 }

@@ -29,7 +29,7 @@ impl Ground {
         let repo = folder.create("app.git")?;
         repo.commit(files, "first")?;
         let server = GitServer::start(folder.path())?;
-        Ok(Self { repo, server, library: Library::new(), _folder: folder })
+        Ok(Self { repo, server, library: Library::default(), _folder: folder })
     }
 
     async fn tree(&self) -> Arc<Tree> {

@@ -1,10 +1,18 @@
 //! Charts through the real HTTP and registry clients, from servers on loopback. What is expected follows the documented rules of Flux's
 //! source-controller 1.9 and, where they differ, those of `rhumb::source`.
 
+/// Who is told what: logins, tokens, proxies, tenants.
+mod credentials;
+/// Commits out of Git servers.
 mod git;
+/// Charts out of a commit's files.
 mod git_charts;
 #[path = "../../e2e/support/git_server.rs"]
 mod git_server;
+/// Servers that mean ill.
+mod hostile;
 mod registry;
 mod repository;
 pub(crate) mod server;
+/// Signatures of cosign.
+mod signatures;

@@ -25,7 +25,7 @@ fn login(access: &Access) -> Access {
 }
 
 async fn fetch(access: &Access) -> Result<Fetched, Error> {
-    Library::new().chart_from_repository(access, "app", "*").await
+    Library::default().chart_from_repository(access, "app", "*").await
 }
 
 /// The text of an error that names what it has to, and keeps the password to itself.
@@ -38,7 +38,7 @@ fn text(result: Result<Fetched, Error>) -> String {
 #[tokio::test]
 async fn a_chart_is_downloaded_and_parsed_once() {
     let (server, access) = repository().await;
-    let library = Library::new();
+    let library = Library::default();
     let fetch = || library.chart_from_repository(&access, "app", "^1.0.0");
     let (one, two) = tokio::join!(fetch(), fetch());
     let (one, two, three) = (one.unwrap(), two.unwrap(), fetch().await.unwrap());
@@ -54,7 +54,7 @@ async fn an_unchanged_index_is_not_sent_again() {
     let body = index("app", "1.0.0", "app-1.0.0.tgz", "");
     let first = Answer::ok(gzip(body.as_bytes())).with("etag", "\"one\"").with("content-encoding", "gzip");
     server.set_all(INDEX, vec![first, Answer::status(304)]);
-    let library = Library::new();
+    let library = Library::default();
     let (one, two) = (library.index(&access).await.unwrap(), library.index(&access).await.unwrap());
     assert_eq!(one.digest, digest(body.as_bytes()));
     assert!(std::sync::Arc::ptr_eq(&one, &two));
@@ -170,9 +170,23 @@ async fn endless_redirects_and_other_schemes_end() {
 async fn a_chart_served_by_others_must_have_its_digest() {
     let (server, _) = repository().await;
     let url = format!("{}{ARCHIVE}", server.url());
-    let library = Library::new();
+    let library = Library::default();
     let wrong = library.chart_from_url(&url, &digest(b"other")).await.unwrap_err();
     assert!(matches!(wrong, Error::DigestMismatch { .. }), "{wrong}");
     let fetched = library.chart_from_url(&url, &digest(&package("app", "1.0.0"))).await.unwrap();
     assert_eq!(fetched.version, "1.0.0");
+}
+
+#[tokio::test]
+async fn a_thousand_releases_of_one_repository_fetch_index_and_chart_once() {
+    let (server, access) = repository().await;
+    let library = Library::default();
+    let all = (0..1000).map(|_| {
+        let (library, access) = (library.clone(), access.clone());
+        tokio::spawn(async move { library.chart_from_repository(&access, "app", "1.x").await.map(|found| found.chart) })
+    });
+    let all = futures::future::join_all(all).await;
+    let charts: Vec<_> = all.into_iter().map(|one| one.unwrap().unwrap()).collect();
+    assert!(charts.iter().all(|chart| std::sync::Arc::ptr_eq(chart, &charts[0])));
+    assert_eq!((server.asked(INDEX).len(), server.asked(ARCHIVE).len()), (1, 1));
 }

@@ -23,6 +23,8 @@ pub(crate) struct Answer {
     pub(crate) body: Vec<u8>,
     /// The user and password that are asked for.
     pub(crate) login: Option<(&'static str, &'static str)>,
+    /// The header that is asked for, and the challenge that tells so.
+    pub(crate) authorization: Option<(String, String)>,
     /// The answer never comes.
     pub(crate) is_stuck: bool,
 }
@@ -32,14 +34,17 @@ pub(crate) struct Answer {
 pub(crate) struct Asked {
     pub(crate) path: String,
     pub(crate) headers: HeaderMap,
+    pub(crate) body: String,
 }
 
 type Answers = Arc<Mutex<BTreeMap<String, Vec<Answer>>>>;
+type Gates = Arc<Mutex<BTreeMap<String, (String, String)>>>;
 
 /// A server; ends with the test's runtime.
 pub(crate) struct Server {
     pub(crate) host: String,
     answers: Answers,
+    gates: Gates,
     asked: Arc<Mutex<Vec<Asked>>>,
 }
 
@@ -61,17 +66,22 @@ impl Answer {
         self.login = Some((user, password));
         self
     }
+
+    pub(crate) fn for_authorization(mut self, wanted: impl Into<String>, challenge: impl Into<String>) -> Self {
+        self.authorization = Some((wanted.into(), challenge.into()));
+        self
+    }
 }
 
 impl Server {
     pub(crate) async fn start() -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let host = listener.local_addr().unwrap().to_string();
-        let (answers, asked) = (Answers::default(), Arc::<Mutex<Vec<Asked>>>::default());
-        let state = (Arc::clone(&answers), Arc::clone(&asked));
+        let (answers, gates, asked) = (Answers::default(), Gates::default(), Arc::<Mutex<Vec<Asked>>>::default());
+        let state = (Arc::clone(&answers), Arc::clone(&gates), Arc::clone(&asked));
         let router = Router::new().fallback(answer).with_state(state);
         tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-        Self { host, answers, asked }
+        Self { host, answers, gates, asked }
     }
 
     pub(crate) fn url(&self) -> String {
@@ -89,18 +99,41 @@ impl Server {
         self.answers.lock().unwrap().insert(path.to_owned(), answers);
     }
 
+    /// Asks for a header at every path that begins so, from now on.
+    pub(crate) fn protect(&self, prefix: &str, wanted: &str, challenge: &str) {
+        self.gates.lock().unwrap().insert(prefix.to_owned(), (wanted.to_owned(), challenge.to_owned()));
+    }
+
+    /// Sets what a path answers to whoever sends this header.
+    pub(crate) fn set_for(&self, path: &str, authorization: &str, body: impl Into<Vec<u8>>) {
+        self.set(&format!("{path} {authorization}"), Answer::ok(body));
+    }
+
+    /// All that was asked for so far.
+    pub(crate) fn all_asked(&self) -> Vec<Asked> {
+        self.asked.lock().unwrap().clone()
+    }
+
     /// What was asked for at a path (with its query), so far.
     pub(crate) fn asked(&self, path: &str) -> Vec<Asked> {
         self.asked.lock().unwrap().iter().filter(|asked| asked.path == path).cloned().collect()
     }
 }
 
-async fn answer(State((answers, asked)): State<(Answers, Arc<Mutex<Vec<Asked>>>)>, request: Request) -> Response {
+type Shared = (Answers, Gates, Arc<Mutex<Vec<Asked>>>);
+
+async fn answer(State((answers, gates, asked)): State<Shared>, request: Request) -> Response {
     let path = request.uri().path_and_query().map(ToString::to_string).unwrap_or_default();
-    asked.lock().unwrap().push(Asked { path: path.clone(), headers: request.headers().clone() });
+    let headers = request.headers().clone();
+    let body = axum::body::to_bytes(request.into_body(), 1_000_000).await.unwrap();
+    let body = String::from_utf8_lossy(&body).into_owned();
+    asked.lock().unwrap().push(Asked { path: path.clone(), headers: headers.clone(), body });
     let found = {
         let mut answers = answers.lock().unwrap();
-        answers.get_mut(&path).and_then(|left| if left.len() > 1 { left.pop() } else { left.last().cloned() })
+        let given = headers.get("authorization").and_then(|given| given.to_str().ok()).unwrap_or_default();
+        let own = format!("{path} {given}");
+        let key = if answers.contains_key(&own) { &own } else { &path };
+        answers.get_mut(key).and_then(|left| if left.len() > 1 { left.pop() } else { left.last().cloned() })
     };
     let mut answer = found.unwrap_or_else(|| Answer::status(404));
     if answer.is_stuck {
@@ -108,9 +141,13 @@ async fn answer(State((answers, asked)): State<(Answers, Arc<Mutex<Vec<Asked>>>)
     }
     if let Some((user, password)) = answer.login {
         let wanted = format!("Basic {}", base64(&format!("{user}:{password}")));
-        if request.headers().get("authorization").is_none_or(|given| given != wanted.as_str()) {
-            answer = Answer::status(401).with("www-authenticate", "Basic realm=\"charts\"");
-        }
+        answer.authorization = Some((wanted, "Basic realm=\"charts\"".to_owned()));
+    }
+    let gate = gates.lock().unwrap().iter().find(|(prefix, _)| path.starts_with(*prefix)).map(|(_, gate)| gate.clone());
+    if let Some((wanted, challenge)) = answer.authorization.take().or(gate)
+        && headers.get("authorization").is_none_or(|given| given != wanted.as_str())
+    {
+        answer = Answer::status(401).with("www-authenticate", challenge);
     }
     let mut response = Response::builder().status(StatusCode::from_u16(answer.status).unwrap());
     for (name, value) in answer.headers {

@@ -122,7 +122,6 @@ const IMPURE: &[&str] = &[
     "kube::runtime",
     "kube_runtime",
     "moka",
-    "oci_client",
     "prometheus_client",
     "rand",
     "reqwest",
@@ -161,7 +160,7 @@ const IMPURE_BUT_ALLOWED: &[(&str, &str, &str)] = &[
 ];
 
 /// What nobody but these modules may name: a client of the cluster or a socket.
-const CLIENTS: &[&str] = &["kube::Api", "kube::Client", "oci_client", "reqwest", "std::net::TcpStream", "tokio::net"];
+const CLIENTS: &[&str] = &["kube::Api", "kube::Client", "reqwest", "std::net::TcpStream", "tokio::net"];
 const MAY_HOLD_CLIENTS: &[&str] = &["admin", "cli", "cluster", "controller", "source", "storage"];
 
 const MAX_FILE_LINES: usize = 800;
