@@ -23,6 +23,7 @@ use aws_lc_rs::signature::{
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use oci_client::manifest::ImageIndexEntry;
 use serde::Deserialize;
 use x509_parser::pem::Pem;
 
@@ -119,7 +120,7 @@ impl Library {
         let registries = &self.0.registries;
         // What a registry says of itself cannot be trusted before it is checked, so a wrong type is found out by the bundle itself.
         let referrers = registries.referrers(access, reference).await?;
-        let bundles = referrers.iter().filter(|found| found.is_bundle()).take(MAX_SIGNATURES);
+        let bundles = referrers.iter().filter(|found| is_bundle(found)).take(MAX_SIGNATURES);
         for bundle in bundles {
             let at = reference.digested(&bundle.digest);
             let manifest = registries.manifest(access, &at).await?;
@@ -145,7 +146,8 @@ impl Library {
         let tag = reference.tagged(&format!("{}.sig", reference.artifact().replace(':', "-")));
         let Some(manifest) = self.0.registries.manifest_if_there(access, &tag).await? else { return Ok(false) };
         for layer in signature_layers(&manifest) {
-            let Some(signature) = layer.annotations.get(SIGNATURE).and_then(|text| STANDARD.decode(text).ok()) else {
+            let annotated = layer.annotations.as_ref().and_then(|all| all.get(SIGNATURE));
+            let Some(signature) = annotated.and_then(|text| STANDARD.decode(text).ok()) else {
                 continue;
             };
             let payload = self.0.registries.layer(access, &tag, layer, ("signature", MAX_SIGNATURE_SIZE)).await?;
@@ -165,11 +167,11 @@ fn signature_layers(manifest: &Manifest) -> impl Iterator<Item = &Descriptor> {
     manifest.layers.iter().filter(|layer| layer.media_type == SIMPLE_SIGNING).take(MAX_SIGNATURES)
 }
 
-impl Descriptor {
-    fn is_bundle(&self) -> bool {
-        // The list that stands in for one that the registry does not keep may leave the type to the manifest.
-        self.artifact_type.starts_with(BUNDLE_PREFIX)
-            || self.artifact_type.is_empty() && self.annotations.contains_key("dev.sigstore.bundle.content")
+fn is_bundle(found: &ImageIndexEntry) -> bool {
+    // The list that stands in for one that the registry does not keep may leave the type to the manifest.
+    match found.artifact_type.as_deref().filter(|kind| !kind.is_empty()) {
+        Some(kind) => kind.starts_with(BUNDLE_PREFIX),
+        None => found.annotations.iter().flatten().any(|(key, _)| key == "dev.sigstore.bundle.content"),
     }
 }
 

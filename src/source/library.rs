@@ -454,7 +454,8 @@ impl Library {
         let reference = Reference::of(access, None)?.digested(digest);
         let manifest = self.0.registries.manifest(access, &reference).await?;
         let layer = manifest.layer(media_type, &reference)?;
-        Ok(ArtifactLayer { digest: layer.digest.clone(), size: layer.size, annotations: manifest.annotations.clone() })
+        let size = u64::try_from(layer.size).unwrap_or_default();
+        Ok(ArtifactLayer { digest: layer.digest.clone(), size, annotations: manifest.annotations.clone() })
     }
 
     /// The chart in an artifact, by the manifest's digest.

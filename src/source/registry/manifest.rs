@@ -4,10 +4,14 @@
 
 use std::collections::BTreeMap;
 
+use oci_client::manifest::{ImageIndexEntry, OciImageIndex, OciImageManifest, Platform};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use super::reference::Reference;
 use crate::source::Error;
+
+pub(in crate::source) use oci_client::manifest::OciDescriptor as Descriptor;
 
 /// The media type of a chart's layer.
 pub const CHART_LAYER: &str = "application/vnd.cncf.helm.chart.content.v1.tar+gzip";
@@ -19,44 +23,37 @@ pub(super) const MANIFEST_TYPES: &str = "application/vnd.oci.image.manifest.v1+j
     application/vnd.docker.distribution.manifest.v2+json, application/vnd.oci.image.index.v1+json, \
     application/vnd.docker.distribution.manifest.list.v2+json";
 
-/// Something in a registry, as a manifest names it.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(in crate::source) struct Descriptor {
-    #[serde(default)]
-    pub(in crate::source) media_type: String,
-    pub(in crate::source) digest: String,
-    #[serde(default)]
-    pub(in crate::source) size: u64,
-    #[serde(default)]
-    pub(in crate::source) annotations: BTreeMap<String, String>,
-    #[serde(default)]
-    pub(in crate::source) artifact_type: String,
-    #[serde(default)]
-    platform: Option<Platform>,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-struct Platform {
-    #[serde(default)]
-    architecture: String,
-    #[serde(default)]
-    os: String,
-}
-
 /// A manifest as far as it matters here; a list of manifests has `manifests` instead of `layers`.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, Default)]
 pub(in crate::source) struct Manifest {
-    #[serde(default)]
     pub(in crate::source) layers: Vec<Descriptor>,
-    #[serde(default)]
-    pub(in crate::source) manifests: Vec<Descriptor>,
-    #[serde(default)]
+    pub(in crate::source) manifests: Vec<ImageIndexEntry>,
     pub(in crate::source) annotations: BTreeMap<String, String>,
+}
+
+/// What tells a list of manifests from a manifest.
+#[derive(Deserialize)]
+struct Shape {
+    manifests: Option<IgnoredAny>,
 }
 
 impl Manifest {
+    /// Reads a manifest, or a list of them.
+    ///
+    /// # Errors
+    /// It is neither.
+    pub(super) fn parse(bytes: &[u8]) -> serde_json::Result<Self> {
+        let shape: Shape = serde_json::from_slice(bytes)?;
+        if shape.manifests.is_some() {
+            let index: OciImageIndex = serde_json::from_slice(bytes)?;
+            let annotations = index.annotations.unwrap_or_default();
+            return Ok(Self { manifests: index.manifests, annotations, layers: Vec::new() });
+        }
+        let image: OciImageManifest = serde_json::from_slice(bytes)?;
+        let annotations = image.annotations.unwrap_or_default();
+        Ok(Self { layers: image.layers, annotations, manifests: Vec::new() })
+    }
+
     /// The layer of a media type; without one the chart's layer, else the first.
     pub(in crate::source) fn layer(
         &self,
@@ -78,13 +75,15 @@ impl Manifest {
     }
 
     /// Which manifest of a list to take: that for Linux on this processor, or the only one there is.
-    pub(super) fn of_this_platform(&self) -> Option<&Descriptor> {
+    pub(super) fn of_this_platform(&self) -> Option<&ImageIndexEntry> {
         let architecture = match std::env::consts::ARCH {
             "x86_64" => "amd64",
             "aarch64" => "arm64",
             other => other,
         };
-        let fits = |platform: &Platform| platform.os == "linux" && platform.architecture == architecture;
+        let fits = |platform: &Platform| {
+            platform.os.to_string() == "linux" && platform.architecture.to_string() == architecture
+        };
         let found = self.manifests.iter().find(|entry| entry.platform.as_ref().is_some_and(fits));
         found.or_else(|| self.manifests.first().filter(|_| self.manifests.len() == 1))
     }

@@ -1,8 +1,8 @@
 //! Charts and artifacts in OCI registries: tags, manifests, layers, and what refers to an artifact.
 //!
-//! A client of our own over the program's one transport, other than the design's first choice, oci-client: that one has no client
-//! certificates, identity tokens, limits on answers, nor a way to give it a transport with proxies and a guard of addresses, and hides
-//! logins that fail. What pulling needs of the distribution specification 1.1 is little.
+//! Manifests are read by oci-client's types; requests go over the program's one transport instead of oci-client's own, which has no client
+//! certificates, identity tokens, limits on answers, nor a way to give it proxies and a guard of addresses, and hides logins that fail.
+//! What pulling needs of the distribution specification 1.1 is little.
 //!
 //! **Invariant:** a layer's bytes have the digest that the manifest gives, and the manifest the digest that was asked for.
 
@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use moka::sync::Cache;
+use oci_client::manifest::ImageIndexEntry;
 use reqwest::header::{ACCEPT, HeaderMap, HeaderName, HeaderValue, LINK};
 use reqwest::{Method, Response, StatusCode};
 use serde::Deserialize;
@@ -165,17 +166,21 @@ impl Registries {
         if let Some(expected) = reference.digest() {
             check(&answer.bytes, expected, || format!("the manifest of {reference}"))?;
         }
-        parsed(&answer.bytes, reference, "manifest")
+        manifest(&answer.bytes, reference, "manifest")
     }
 
     /// The manifests that refer to one with a digest, by what is kept for them; none where the registry keeps none.
-    pub(super) async fn referrers(&self, access: &Access, reference: &Reference) -> Result<Vec<Descriptor>, Error> {
+    pub(super) async fn referrers(
+        &self,
+        access: &Access,
+        reference: &Reference,
+    ) -> Result<Vec<ImageIndexEntry>, Error> {
         let digest = reference.digest().unwrap_or_default();
         let url = reference.url(access, &format!("referrers/{digest}"))?;
         let accept = "application/vnd.oci.image.index.v1+json";
         let ask = Ask { method: &Method::GET, accept, what: "list of referrers", limit: MAX_MANIFEST_SIZE };
         if let Some(answer) = self.ask_maybe(access, reference, &url, ask).await? {
-            return Ok(parsed::<Manifest>(&answer.bytes, reference, "list of referrers")?.manifests);
+            return Ok(manifest(&answer.bytes, reference, "list of referrers")?.manifests);
         }
         // Where the registry does not know of referrers, a tag named for the digest has the list.
         let tag = reference.tagged(&digest.replace(':', "-"));
@@ -191,7 +196,7 @@ impl Registries {
         let url = reference.url(access, &format!("manifests/{}", reference.artifact()))?;
         let ask = Ask { method: &Method::GET, accept: MANIFEST_TYPES, what: "manifest", limit: MAX_MANIFEST_SIZE };
         let Some(answer) = self.ask_maybe(access, reference, &url, ask).await? else { return Ok(None) };
-        parsed(&answer.bytes, reference, "manifest").map(Some)
+        manifest(&answer.bytes, reference, "manifest").map(Some)
     }
 
     /// The bytes of a layer, which `what` names; larger ones than the limit are refused.
@@ -202,7 +207,8 @@ impl Registries {
         layer: &Descriptor,
         (what, limit): (&'static str, u64),
     ) -> Result<Bytes, Error> {
-        if layer.size > limit {
+        // What is claimed; the bytes themselves are counted when they come.
+        if u64::try_from(layer.size).is_ok_and(|size| size > limit) {
             return Err(Error::TooLarge { what, url: reference.to_string(), limit });
         }
         if !is_digest(&layer.digest) {
@@ -336,7 +342,15 @@ fn page_after(access: &Access, repository: &Reference, last: Option<&String>) ->
 }
 
 fn parsed<T: serde::de::DeserializeOwned>(bytes: &[u8], reference: &Reference, what: &str) -> Result<T, Error> {
-    serde_json::from_slice(bytes).map_err(|error| Error::Registry {
+    readable(serde_json::from_slice(bytes), reference, what)
+}
+
+fn manifest(bytes: &[u8], reference: &Reference, what: &str) -> Result<Manifest, Error> {
+    readable(Manifest::parse(bytes), reference, what)
+}
+
+fn readable<T>(read: serde_json::Result<T>, reference: &Reference, what: &str) -> Result<T, Error> {
+    read.map_err(|error| Error::Registry {
         reference: reference.to_string(),
         message: format!("the registry's {what} cannot be read: {error}"),
     })
