@@ -194,6 +194,29 @@ impl Credentials {
     }
 }
 
+/// A URL over HTTP without the user and password in it, and these; another URL as it is. Git takes them there, so they count, although a
+/// Secret keeps them better.
+pub fn url_login(text: &str) -> (String, Credentials) {
+    let as_it_is = || (text.to_owned(), Credentials::Anonymous);
+    let Ok(mut url) = url::Url::parse(text) else { return as_it_is() };
+    let (username, password) = (url.username().to_owned(), url.password().unwrap_or_default().to_owned());
+    if !matches!(url.scheme(), "http" | "https") || username.is_empty() && password.is_empty() {
+        return as_it_is();
+    }
+    // Both fail only for URLs that cannot have a user.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    let decoded = |text: String| percent_decoded(&text);
+    (url.to_string(), Credentials::Basic { username: decoded(username), password: decoded(password) })
+}
+
+/// A part of a URL as it is meant.
+fn percent_decoded(text: &str) -> String {
+    // A form's rules differ from a URL's only by the plus sign.
+    let text = text.replace('+', "%2B");
+    url::form_urlencoded::parse(format!("x={text}").as_bytes()).map(|(_, value)| value.into_owned()).collect()
+}
+
 /// The header for a user and a password.
 pub(super) fn basic(username: &str, password: &str) -> Option<HeaderValue> {
     sensitive(&format!("Basic {}", STANDARD.encode(format!("{username}:{password}"))))
@@ -258,5 +281,20 @@ impl fmt::Debug for Tls {
 impl fmt::Debug for ClientCertificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("ClientCertificate(..)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_login_in_a_url_is_taken_out_of_it() {
+        let (url, login) = url_login("https://ann:p%40ss+1@git.local/app.git");
+        assert_eq!(url, "https://git.local/app.git");
+        assert_eq!(login, Credentials::Basic { username: "ann".to_owned(), password: "p@ss+1".to_owned() });
+        for plain in ["https://git.local/app.git", "ssh://git@git.local/app.git", "nonsense"] {
+            assert_eq!(url_login(plain), (plain.to_owned(), Credentials::Anonymous));
+        }
     }
 }

@@ -32,7 +32,9 @@ mod transport;
 mod tree;
 mod values_files;
 
-pub use access::{Access, ClientCertificate, Credentials, DEFAULT_TIMEOUT, Proxy, RegistryLogin, SshIdentity, Tls};
+pub use access::{
+    Access, ClientCertificate, Credentials, DEFAULT_TIMEOUT, Proxy, RegistryLogin, SshIdentity, Tls, url_login,
+};
 pub use build::{AccessTo, BuildRequest, build_chart, chart_version, normalise};
 pub use cosign::PublicKeys;
 pub use egress::Egress;

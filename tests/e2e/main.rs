@@ -74,3 +74,6 @@ mod git;
 
 /// What Flux's own end-to-end tests assert.
 mod flux_table;
+
+/// A day of faults, in short.
+mod soak;

@@ -162,6 +162,11 @@ impl Scene {
         self.helm.history(&self.namespace, release)
     }
 
+    /// The operator's process.
+    pub(crate) fn operator_process(&self) -> Result<u32> {
+        Ok(self.operator.as_ref().context("no operator runs")?.id())
+    }
+
     /// The operator's metrics in Prometheus' text format.
     pub(crate) async fn metrics(&self) -> Result<String> {
         self.operator.as_ref().context("no operator runs")?.metrics().await

@@ -70,7 +70,8 @@ pub(super) async fn of_git(client: &kube::Client, repository: &GitRepository) ->
         Some(GitProvider::Azure) => return unsupported("spec.provider 'azure'"),
         Some(GitProvider::GitHub) => return unsupported("spec.provider 'github'"),
     }
-    let mut access = Access { timeout: spec.timeout.as_std(), ..Access::anonymous(&spec.url) };
+    let (url, login) = source::url_login(&spec.url);
+    let mut access = Access { timeout: spec.timeout.as_std(), credentials: login, ..Access::anonymous(url) };
     if let Some(reference) = &spec.secret_ref {
         let secret = read_secret(client, namespace, reference).await?;
         access.credentials = secret.view().git_credentials(&spec.url)?;

@@ -13,6 +13,7 @@ use super::commit::Commit;
 use super::pack::error_text;
 use super::reference::GitRevision;
 use super::visit::{Git, Wanted};
+use crate::source::http::shown;
 use crate::source::{Access, Credentials, Error, Tls};
 
 /// The file that says where submodules come from.
@@ -34,7 +35,10 @@ pub(super) async fn join(git: &Arc<Git>, access: &Access, commit: &Commit, waiti
         if commit.submodules.is_empty() {
             continue;
         }
-        let failed = |message: String| Error::Git { url: access.url.clone(), message };
+        let failed = |message: String| Error::Git {
+            url: Url::parse(&access.url).map_or_else(|_| String::new(), |url| shown(&url)),
+            message,
+        };
         let text = commit.tree.read(FILE, MAX_FILE).map_err(failed)?.unwrap_or_default();
         let urls = urls(&text).map_err(failed)?;
         for (path, id) in &commit.submodules {
@@ -76,7 +80,7 @@ fn urls(text: &[u8]) -> Result<Vec<(String, String)>, String> {
 
 /// Access to a submodule: a relative URL is taken from the repository's own, and `user@host:path` is short for SSH.
 fn access_to(access: &Access, url: &str) -> Result<Access, String> {
-    let invalid = |error: url::ParseError| format!("submodule URL '{url}' is invalid: {error}");
+    let invalid = |error: url::ParseError| format!("a submodule URL is invalid: {error}");
     let own = Url::parse(&access.url).map_err(invalid)?;
     let there = if url.starts_with("./") || url.starts_with("../") {
         let mut folder = own.clone();
@@ -91,10 +95,13 @@ fn access_to(access: &Access, url: &str) -> Result<Access, String> {
         }
     };
     if there.scheme() == "http" && own.scheme() != "http" {
-        return Err(format!("submodule URL '{url}' leads from {} to http", own.scheme()));
+        return Err(format!("submodule URL '{}' leads from {} to http", shown(&there), own.scheme()));
     }
     let is_own_server = (there.scheme(), there.host_str(), there.port_or_known_default())
         == (own.scheme(), own.host_str(), own.port_or_known_default());
+    if !there.username().is_empty() && there.scheme() != "ssh" {
+        return Err("a submodule URL with a user in it is refused; credentials belong into the Secret".to_owned());
+    }
     let url = there.to_string();
     if is_own_server || matches!((&access.credentials, there.scheme()), (Credentials::Ssh(_), "ssh")) {
         return Ok(Access { url, ..access.clone() });
