@@ -5,8 +5,11 @@
 mod credentials;
 /// Servers that mean ill.
 mod hostile;
+mod malice;
 mod registry;
 mod repository;
 pub(crate) mod server;
 /// Signatures of cosign.
 mod signatures;
+/// Certificates of servers and of our own.
+mod tls;
