@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use rhumb::source::{Access, Library};
 
-/// How many chart versions, and how many of them a chart has.
+/// How many chart versions, and how many of them a chart has in an ordinary repository.
 const VERSIONS: usize = 50_000;
 const VERSIONS_OF_A_CHART: usize = 50;
 /// What a refresh may take.
@@ -30,12 +30,17 @@ fn main() {
     let versions = if is_measured { VERSIONS } else { 500 };
     let folder = tempfile::tempdir().unwrap();
     let mut is_good = true;
-    for (name, text) in [("yaml", yaml(versions)), ("json", json(versions))] {
+    for (name, text, of_a_chart) in [
+        ("YAML", yaml(versions, VERSIONS_OF_A_CHART), VERSIONS_OF_A_CHART),
+        ("JSON", json(versions, VERSIONS_OF_A_CHART), VERSIONS_OF_A_CHART),
+        ("YAML of one chart", yaml(versions, versions), versions),
+        ("JSON of one chart", json(versions, versions), versions),
+    ] {
         let file = folder.path().join(name);
         std::fs::write(&file, &text).unwrap();
         let size = text.len();
         drop(text);
-        let (time, memory) = refresh(&file, versions);
+        let (time, memory) = refresh(&file, versions, of_a_chart);
         println!(
             "{name}: {versions} versions, {:.1} MB: {:.2} s, peak {:.1} MiB more than before",
             size as f64 / 1e6,
@@ -47,7 +52,7 @@ fn main() {
     assert!(is_good, "more than {MAX_TIME:?} or {MAX_MEMORY} bytes");
 }
 
-fn refresh(file: &Path, versions: usize) -> (Duration, u64) {
+fn refresh(file: &Path, versions: usize, of_a_chart: usize) -> (Duration, u64) {
     let url = serve(file.to_owned());
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let library = Library::default();
@@ -58,9 +63,9 @@ fn refresh(file: &Path, versions: usize) -> (Duration, u64) {
     let index = runtime.block_on(library.index(&Access::anonymous(url))).unwrap();
     let time = start.elapsed();
     let memory = resident("VmHWM:").saturating_sub(before);
-    assert_eq!(index.charts(), versions.div_ceil(VERSIONS_OF_A_CHART));
-    let found = index.find("chart-0003", "*", "").unwrap();
-    assert_eq!(found.version, format!("1.{}.0", VERSIONS_OF_A_CHART - 1));
+    assert_eq!(index.charts(), versions.div_ceil(of_a_chart));
+    let found = index.find("chart-0000", "*", "").unwrap();
+    assert_eq!(found.version, format!("1.{}.0", of_a_chart - 1));
     (time, memory)
 }
 
@@ -93,15 +98,15 @@ fn answer(mut stream: TcpStream, file: &Path) -> std::io::Result<()> {
 }
 
 /// Chart and version by number.
-fn named(number: usize) -> (usize, usize) {
-    (number / VERSIONS_OF_A_CHART, number % VERSIONS_OF_A_CHART)
+fn named(number: usize, of_a_chart: usize) -> (usize, usize) {
+    (number / of_a_chart, number % of_a_chart)
 }
 
 /// An index as `helm repo index` writes it, with about what public charts say of themselves.
-fn yaml(versions: usize) -> String {
+fn yaml(versions: usize, of_a_chart: usize) -> String {
     let mut text = "apiVersion: v1\nentries:\n".to_owned();
     for number in 0..versions {
-        let (chart, version) = named(number);
+        let (chart, version) = named(number, of_a_chart);
         if version == 0 {
             writeln!(text, "  chart-{chart:04}:").unwrap();
         }
@@ -123,10 +128,10 @@ fn yaml(versions: usize) -> String {
 }
 
 /// The same as chart museums write it.
-fn json(versions: usize) -> String {
+fn json(versions: usize, of_a_chart: usize) -> String {
     let mut text = "{\"apiVersion\":\"v1\",\"entries\":{".to_owned();
     for number in 0..versions {
-        let (chart, version) = named(number);
+        let (chart, version) = named(number, of_a_chart);
         if version == 0 {
             let end = if number == 0 { "" } else { "]," };
             write!(text, "{end}\"chart-{chart:04}\":[").unwrap();

@@ -6,6 +6,8 @@
 
 #[path = "../differential/harness/mod.rs"]
 mod harness;
+#[path = "../operator/sources/malice.rs"]
+mod malice;
 mod scene;
 mod support;
 
@@ -38,6 +40,9 @@ mod sources;
 
 /// Sources of other kinds, and sources that others keep.
 mod source_kinds;
+
+/// Servers that mean ill, beside one that does not.
+mod hostile;
 
 /// Registries with logins, certificates and signatures.
 mod registries;

@@ -98,6 +98,29 @@ async fn a_registry_with_a_login_is_read_by_every_form_of_secret() -> Result<()>
 }
 
 #[tokio::test]
+async fn a_registry_that_takes_tokens_is_asked_with_tokens() -> Result<()> {
+    let scene = Scene::start("registry-tokens").await?;
+    let registry = Registry::start_with_tokens("ann", "hunter2").await?;
+    for version in ["1.0.0", "1.1.0"] {
+        scene.helm.push(&scene.charts.path().join(format!("hello-{version}.tgz")), &registry, "charts")?;
+    }
+    secret(&scene, "good", json!({".dockerconfigjson": docker_config(&registry, "ann", "hunter2")})).await?;
+    secret(&scene, "wrong", json!({".dockerconfigjson": docker_config(&registry, "ann", "hunter3")})).await?;
+    let before = registry.tokens_given();
+    for name in ["good", "wrong"] {
+        let spec = json!({"type": "oci", "url": registry.url("charts"), "insecure": true, "secretRef": {"name": name}});
+        scene.apply_source("HelmRepository", name, &spec).await?;
+        scene.apply_release(name, &from_repository(name)).await?;
+    }
+    scene.ready("good", "1.1.0").await?;
+    assert_eq!(registry.tokens_given() - before, 1, "one token does for tags, manifest and layer");
+    let chart = format!("{}-wrong", scene.namespace);
+    told(&scene, "HelmChart", &chart, ("FetchFailed", "True"), "login failed (with the credentials of the Secret)")
+        .await?;
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_registry_that_asks_for_a_certificate_gets_it() -> Result<()> {
     let scene = Scene::start("registry-tls").await?;
     let registry = Registry::start_with_client_certificates().await?;

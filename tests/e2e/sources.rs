@@ -127,3 +127,19 @@ async fn labelled_values_reach_the_release_when_they_change() -> Result<()> {
     assert_eq!(values["message"], "second");
     Ok(())
 }
+
+#[tokio::test]
+async fn releases_of_one_repository_fetch_index_and_chart_once() -> Result<()> {
+    let mut scene = Scene::prepare("once").await?;
+    let names: Vec<String> = (0..30).map(|number| format!("web-{number}")).collect();
+    for name in &names {
+        scene.apply_release(name, &hello_spec("1.x")).await?;
+    }
+    scene.start_operator().await?;
+    for name in &names {
+        scene.ready(name, "1.1.0").await?;
+    }
+    let asked = ["index.yaml", "hello-1.1.0.tgz", PACKAGE].map(|path| scene.repository.requests(path));
+    assert_eq!(asked, [1, 1, 0]);
+    Ok(())
+}

@@ -8,9 +8,10 @@
 mod pieces;
 
 use std::collections::HashMap;
+use std::fmt;
 
 use jiff::Timestamp;
-use serde::de::IgnoredAny;
+use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use url::Url;
 
@@ -210,7 +211,7 @@ struct IndexFile {
     #[serde(default)]
     api_version: Lenient<String>,
     #[serde(default, deserialize_with = "null_as_default")]
-    entries: HashMap<String, Lenient<Vec<Lenient<RawEntry>>>>,
+    entries: HashMap<String, Versions>,
 }
 
 /// Versions by chart.
@@ -218,10 +219,7 @@ type Charts = HashMap<String, Vec<Entry>>;
 
 impl IndexFile {
     fn taken_apart(self) -> (Option<String>, Charts) {
-        let kept = |entries: Lenient<Vec<Lenient<RawEntry>>>| {
-            entries.0.unwrap_or_default().into_iter().filter_map(|entry| Entry::new(entry.0?)).collect()
-        };
-        let charts = self.entries.into_iter().map(|(name, entries)| (name, kept(entries))).collect();
+        let charts = self.entries.into_iter().map(|(name, versions)| (name, versions.0)).collect();
         (self.api_version.0, charts)
     }
 }
@@ -236,6 +234,62 @@ struct RawEntry {
     urls: Lenient<Vec<Lenient<String>>>,
     #[serde(default)]
     created: Lenient<String>,
+}
+
+/// The versions of one chart, kept one by one as they are read; what is no list has none.
+struct Versions(Vec<Entry>);
+
+impl<'de> Deserialize<'de> for Versions {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(VersionsVisitor)
+    }
+}
+
+struct VersionsVisitor;
+
+impl<'de> Visitor<'de> for VersionsVisitor {
+    type Value = Versions;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the versions of a chart")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Versions, A::Error> {
+        let mut versions = Vec::new();
+        while let Some(raw) = list.next_element::<Lenient<RawEntry>>()? {
+            versions.extend(raw.0.and_then(Entry::new));
+        }
+        Ok(Versions(versions))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Versions, A::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Versions(Vec::new()))
+    }
+
+    fn visit_unit<E>(self) -> Result<Versions, E> {
+        Ok(Versions(Vec::new()))
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Versions, E> {
+        Ok(Versions(Vec::new()))
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Versions, E> {
+        Ok(Versions(Vec::new()))
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Versions, E> {
+        Ok(Versions(Vec::new()))
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Versions, E> {
+        Ok(Versions(Vec::new()))
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Versions, E> {
+        Ok(Versions(Vec::new()))
+    }
 }
 
 /// What is of another shape counts as left out.

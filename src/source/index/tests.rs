@@ -158,6 +158,17 @@ fn json_is_read_as_yaml_is() {
 }
 
 #[test]
+fn charts_whose_versions_are_no_list_have_none() {
+    for other in ["null", "7", "-7", "1.5", "true", "\"text\"", "{\"a\": {\"b\": []}}", "[]", "[null, 7, [], {}]"] {
+        let text =
+            format!("{{\"apiVersion\": \"v1\", \"entries\": {{\"a\": {other}, \"b\": [{{\"version\": \"1.0.0\"}}]}}}}");
+        let index = Index::parse(text.as_bytes(), "").unwrap();
+        assert_eq!((index.charts["a"].len(), index.charts["b"].len()), (0, 1), "{other}");
+        assert_eq!(Index::read_whole(text.as_bytes()).unwrap().1, index.charts, "{other}");
+    }
+}
+
+#[test]
 fn archive_urls_are_joined_as_flux_joins_them() {
     let index = Index::parse(INDEX.as_bytes(), "").unwrap();
     let url = |name: &str, version: &str, repository: &str| {

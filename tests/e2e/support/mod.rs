@@ -17,3 +17,4 @@ pub(crate) mod programs;
 pub(crate) mod random;
 pub(crate) mod registry;
 pub(crate) mod release;
+pub(crate) mod tokens;

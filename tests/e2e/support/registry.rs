@@ -8,7 +8,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep};
@@ -16,6 +16,7 @@ use tokio::time::{Instant, sleep};
 use super::certificates::Certificates;
 use super::process::{Process, free_ports, temporary_folder};
 use super::programs;
+use super::tokens::{self, TokenService};
 
 /// A running registry; dropping it stops it.
 pub(crate) struct Registry {
@@ -23,6 +24,7 @@ pub(crate) struct Registry {
     certificates: Option<Certificates>,
     login: Option<(String, String)>,
     asks_for_certificates: bool,
+    tokens: Option<TokenService>,
     _process: Process,
     _folder: TempDir,
 }
@@ -37,6 +39,25 @@ impl Registry {
     pub(crate) async fn start_with_login(user: &str, password: &str) -> Result<Self> {
         let login = Some((user.to_owned(), password.to_owned()));
         Self::start_with(None, login, false, temporary_folder("rhumb-registry-")?).await
+    }
+
+    /// Starts a registry without TLS that takes tokens of a service which asks for this user and password.
+    pub(crate) async fn start_with_tokens(user: &str, password: &str) -> Result<Self> {
+        let tokens = TokenService::start(user, password)?;
+        let folder = temporary_folder("rhumb-registry-")?;
+        let certificate = folder.path().join("tokens.crt");
+        fs::write(&certificate, tokens.certificate())?;
+        let settings = json!({"token": {
+            "realm": tokens.realm(),
+            "service": tokens::SERVICE,
+            "issuer": tokens::ISSUER,
+            "rootcertbundle": certificate,
+            "signingalgorithms": ["ES256"],
+        }});
+        let login = Some((user.to_owned(), password.to_owned()));
+        let mut started = Self::start_as(None, login, false, folder, Some(settings)).await?;
+        started.tokens = Some(tokens);
+        Ok(started)
     }
 
     /// Starts a registry that everybody may use, with a certificate of an authority of its own.
@@ -57,6 +78,24 @@ impl Registry {
         asks_for_certificates: bool,
         folder: TempDir,
     ) -> Result<Self> {
+        let settings = match &login {
+            None => None,
+            Some((user, password)) => {
+                let file = folder.path().join("htpasswd");
+                fs::write(&file, format!("{user}:{}\n", bcrypt::hash(password, 4)?))?;
+                Some(json!({"htpasswd": {"realm": "charts", "path": file}}))
+            }
+        };
+        Self::start_as(certificates, login, asks_for_certificates, folder, settings).await
+    }
+
+    async fn start_as(
+        certificates: Option<Certificates>,
+        login: Option<(String, String)>,
+        asks_for_certificates: bool,
+        folder: TempDir,
+        auth: Option<Value>,
+    ) -> Result<Self> {
         let [port] = free_ports()?;
         let address = format!("127.0.0.1:{port}");
         let mut http = json!({"addr": address});
@@ -69,10 +108,8 @@ impl Registry {
         let configuration = folder.path().join("config.yaml");
         let storage = json!({"filesystem": {"rootdirectory": folder.path().join("data")}});
         let mut settings = json!({"version": 0.1, "log": {"level": "warn"}, "storage": storage, "http": http});
-        if let Some((user, password)) = &login {
-            let file = folder.path().join("htpasswd");
-            fs::write(&file, format!("{user}:{}\n", bcrypt::hash(password, 4)?))?;
-            settings["auth"] = json!({"htpasswd": {"realm": "charts", "path": file}});
+        if let Some(auth) = auth {
+            settings["auth"] = auth;
         }
         fs::write(&configuration, settings.to_string())?;
         let mut command = Command::new(programs::registry()?);
@@ -92,7 +129,15 @@ impl Registry {
                 Err(_) => sleep(Duration::from_millis(50)).await,
             }
         }
-        Ok(Self { address, certificates, login, asks_for_certificates, _process: process, _folder: folder })
+        Ok(Self {
+            address,
+            certificates,
+            login,
+            asks_for_certificates,
+            tokens: None,
+            _process: process,
+            _folder: folder,
+        })
     }
 
     /// The authority of its certificate, if it has TLS.
@@ -108,6 +153,11 @@ impl Registry {
     /// The host and port.
     pub(crate) fn host(&self) -> &str {
         &self.address
+    }
+
+    /// How many tokens its service has given, if it has one.
+    pub(crate) fn tokens_given(&self) -> usize {
+        self.tokens.as_ref().map_or(0, TokenService::given)
     }
 
     /// What helm has to be told to talk to it.

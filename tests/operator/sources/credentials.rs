@@ -239,3 +239,40 @@ async fn denied_addresses_are_not_connected_to_whoever_names_them() {
     let error = library.file(&Access::anonymous(format!("{}/file", server.url()))).await.unwrap_err().to_string();
     assert!(error.contains("the address 169.254.169.254 of 169.254.169.254 is denied (link-local)"), "{error}");
 }
+
+/// A server that answers everybody the same, as often as they ask on one connection. Gives how many connections were made.
+async fn counting() -> (String, Arc<Mutex<usize>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let connections = Arc::<Mutex<usize>>::default();
+    let counted = Arc::clone(&connections);
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            *counted.lock().unwrap() += 1;
+            tokio::spawn(async move {
+                let mut request = [0; 4096];
+                while stream.read(&mut request).await.is_ok_and(|count| count > 0) {
+                    stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await.unwrap();
+                }
+            });
+        }
+    });
+    (url, connections)
+}
+
+#[tokio::test]
+async fn a_connection_is_used_by_one_source_with_one_version_of_its_secret() {
+    let (url, connections) = counting().await;
+    let library = Library::default();
+    let access = |password: &str| Access {
+        credentials: Credentials::Basic { username: "ann".into(), password: password.into() },
+        ..Access::anonymous(&url)
+    };
+    for (password, expected) in [("one", 1), ("one", 1), ("two", 2), ("one", 2)] {
+        library.file(&access(password)).await.unwrap();
+        assert_eq!(*connections.lock().unwrap(), expected, "{password}");
+    }
+    library.file(&Access::anonymous(format!("{url}/other"))).await.unwrap();
+    assert_eq!(*connections.lock().unwrap(), 3);
+}

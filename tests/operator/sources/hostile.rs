@@ -4,79 +4,13 @@
 use std::time::Duration;
 
 use rhumb::source::{Access, Error, Fetched, Library, MAX_CHART_ARCHIVE_SIZE, MAX_INDEX_SIZE};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
 
+use super::malice::{Malice, hostile};
 use super::registry::registry;
 use super::server::{Answer, Server, digest, gzip, index, package};
 
 /// How long one request may take in these tests.
 const PATIENCE: Duration = Duration::from_millis(400);
-
-/// What a server does with a connection once it has read a request.
-#[derive(Clone, Copy)]
-enum Malice {
-    /// Nothing at all.
-    Silence,
-    /// Headers, and then a byte now and then.
-    Dribble,
-    /// Less than was promised.
-    Truncate,
-    /// More than was promised, without end.
-    Endless,
-    /// Promises more than is accepted.
-    Boast,
-    /// Something that is no HTTP.
-    Noise,
-    /// Headers without end.
-    EndlessHeaders,
-}
-
-/// A server on loopback that does the same to everybody.
-async fn hostile(malice: Malice) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        loop {
-            let (stream, _) = listener.accept().await.unwrap();
-            // The client hangs up sooner or later, which ends this.
-            tokio::spawn(async move { act(stream, malice).await });
-        }
-    });
-    format!("http://{address}")
-}
-
-async fn act(mut stream: TcpStream, malice: Malice) -> std::io::Result<()> {
-    let mut request = [0; 4096];
-    let _ = stream.read(&mut request).await?;
-    match malice {
-        Malice::Silence => tokio::time::sleep(Duration::from_secs(3600)).await,
-        Malice::Dribble => {
-            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n").await?;
-            loop {
-                stream.write_all(b"a").await?;
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        }
-        Malice::Truncate => stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\nshort").await?,
-        Malice::Endless => {
-            stream.write_all(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n").await?;
-            let chunk = [b"10000\r\n".as_slice(), &vec![b'a'; 0x10000], b"\r\n"].concat();
-            loop {
-                stream.write_all(&chunk).await?;
-            }
-        }
-        Malice::Boast => stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 99999999999\r\n\r\n").await?,
-        Malice::Noise => stream.write_all(&[0xff; 1000]).await?,
-        Malice::EndlessHeaders => {
-            stream.write_all(b"HTTP/1.1 200 OK\r\n").await?;
-            loop {
-                stream.write_all(b"x-more: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n").await?;
-            }
-        }
-    }
-    stream.shutdown().await
-}
 
 #[tokio::test]
 async fn each_malice_ends_in_an_error_that_says_so_while_others_are_served() {
@@ -95,7 +29,7 @@ async fn each_malice_ends_in_an_error_that_says_so_while_others_are_served() {
         (Malice::Noise, "invalid HTTP"),
         (Malice::EndlessHeaders, "message head is too large"),
     ] {
-        let url = format!("{}/file", hostile(malice).await);
+        let url = format!("{}/file", hostile(malice).await.unwrap());
         // A limit is reached in time however slow the machine is; only those that stall are cut short.
         let timeout = if expected.contains("400ms") { PATIENCE } else { Duration::from_secs(30) };
         let access = Access { timeout, ..Access::anonymous(&url) };
@@ -114,7 +48,7 @@ async fn a_registry_that_means_ill_is_told_by_the_artifact() {
         (Malice::Endless, "manifest at"),
         (Malice::Boast, "larger than the limit of 4194304 bytes"),
     ] {
-        let host = hostile(malice).await.replace("http://", "");
+        let host = hostile(malice).await.unwrap().replace("http://", "");
         let timeout = if expected.contains("400ms") { PATIENCE } else { Duration::from_secs(30) };
         let access = Access { timeout, insecure: true, ..Access::anonymous(format!("oci://{host}/charts")) };
         let error = Library::default().chart_from_registry(&access, "app", "1.0.0").await.unwrap_err().to_string();

@@ -11,8 +11,11 @@ mod git_charts;
 mod git_server;
 /// Servers that mean ill.
 mod hostile;
+mod malice;
 mod registry;
 mod repository;
 pub(crate) mod server;
 /// Signatures of cosign.
 mod signatures;
+/// Certificates of servers and of our own.
+mod tls;
