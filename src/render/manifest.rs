@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use super::head::Head;
-use super::{Error, KindOrder, heads};
+use super::{Error, KindOrder};
 use crate::release::{Hook, HookMark};
 
 /// A document that is part of the manifest.
@@ -35,21 +35,25 @@ pub struct Sorted {
 /// Partials and blank files are left out, and so is a hook for an event that Helm does not have.
 pub fn sort_files(files: &BTreeMap<String, String>, order: KindOrder) -> Result<Sorted, Error> {
     let mut sorted = Sorted::default();
-    let manifests = files.iter().filter(|(path, text)| !base_name(path).starts_with('_') && !text.trim().is_empty());
-    let (paths, documents): (Vec<&String>, Vec<&str>) = manifests
-        .flat_map(|(path, text)| split_documents(text).into_iter().map(move |document| (path, document)))
-        .unzip();
-    for ((path, document), head) in paths.into_iter().zip(&documents).zip(heads::read_all(&documents)) {
-        let head =
-            head.map_err(|message| Error::Document { path: path.clone(), message, rendered: join_files(files) })?;
-        match HookMark::from_annotations(&head.annotations) {
-            HookMark::Object => {
-                sorted.documents.push(Document { path: path.clone(), text: (*document).to_owned(), head });
-            }
-            HookMark::UnknownEvent => {}
-            HookMark::Hook(hook) => {
-                let manifest = (*document).to_owned();
-                sorted.hooks.push(Hook { name: head.name, kind: head.kind, path: path.clone(), manifest, ..*hook });
+    for (path, text) in files {
+        if base_name(path).starts_with('_') || text.trim().is_empty() {
+            continue;
+        }
+        for document in split_documents(text) {
+            let head = Head::parse(document).map_err(|message| Error::Document {
+                path: path.clone(),
+                message,
+                rendered: join_files(files),
+            })?;
+            match HookMark::from_annotations(&head.annotations) {
+                HookMark::Object => {
+                    sorted.documents.push(Document { path: path.clone(), text: document.to_owned(), head });
+                }
+                HookMark::UnknownEvent => {}
+                HookMark::Hook(hook) => {
+                    let manifest = document.to_owned();
+                    sorted.hooks.push(Hook { name: head.name, kind: head.kind, path: path.clone(), manifest, ..*hook });
+                }
             }
         }
     }

@@ -19,7 +19,6 @@ mod error;
 mod files;
 mod functions;
 mod head;
-mod heads;
 mod kinds;
 mod lookup;
 mod manifest;

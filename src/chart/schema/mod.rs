@@ -8,12 +8,12 @@
 //! **Invariant:** nothing is loaded from disk or network.
 
 mod formats;
+mod glance;
 mod message;
 mod number;
 mod patterns;
 
 use std::error::Error as StdError;
-use std::sync::Arc;
 
 use boon::{Compiler, Schemas, UrlLoader};
 use serde_json::Value as Json;
@@ -29,66 +29,40 @@ const LOCATION: &str = "file:///values.schema.json";
 
 /// Checks a processed chart's coalesced values against its schema, and each subchart's table against the subchart's.
 pub fn check_schemas(chart: &Chart, values: &Map) -> Result<(), Error> {
-    SchemaChecks::of(chart, values).run()
+    let mut report = String::new();
+    check_below(chart, values, &mut report);
+    if report.is_empty() { Ok(()) } else { Err(Error::Schema(report)) }
 }
 
-/// What [`check_schemas`] has to do. Holds copies of the values, so that it can be done on another thread than theirs.
-#[derive(Debug, Default)]
-pub struct SchemaChecks(Vec<Check>);
-
-/// A chart whose values are to be checked.
-#[derive(Debug)]
-struct Check {
-    chart: String,
-    /// The schema and the values for it, or what is wrong with them already.
-    values: Result<(Arc<[u8]>, Json), String>,
-}
-
-impl SchemaChecks {
-    /// The checks of a processed chart and its subcharts on its coalesced values.
-    pub fn of(chart: &Chart, values: &Map) -> Self {
-        let mut checks = Self::default();
-        checks.add(chart, values);
-        checks
+fn check_below(chart: &Chart, values: &Map, report: &mut String) {
+    if let Some(schema) = &chart.schema
+        && let Err(failure) = check(schema, values)
+    {
+        report.extend([chart.name(), ":\n", &failure]);
     }
-
-    /// Whether there is nothing to check.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// Checks everything; the error tells all failures.
-    pub fn run(&self) -> Result<(), Error> {
-        let mut report = String::new();
-        for Check { chart, values } in &self.0 {
-            let checked = values.as_ref().map_err(String::clone).and_then(|(schema, values)| check(schema, values));
-            if let Err(failure) = checked {
-                report.extend([chart, ":\n", &failure]);
-            }
-        }
-        if report.is_empty() { Ok(()) } else { Err(Error::Schema(report)) }
-    }
-
-    fn add(&mut self, chart: &Chart, values: &Map) {
-        if let Some(schema) = &chart.schema {
-            let values = with_whole_numbers(Json::Object(from_map(values)));
-            self.0.push(Check { chart: chart.name().to_owned(), values: Ok((Arc::clone(schema), values)) });
-        }
-        for subchart in &chart.dependencies {
-            match values.get(subchart.name()) {
-                None | Some(Value::Nil) => {}
-                Some(Value::Map(table)) => self.add(subchart, &table),
-                Some(other) => {
-                    let wrong = format!("invalid type for values: expected object (map), got {}\n", other.type_name());
-                    self.0.push(Check { chart: subchart.name().to_owned(), values: Err(wrong) });
-                }
+    for subchart in &chart.dependencies {
+        match values.get(subchart.name()) {
+            None | Some(Value::Nil) => {}
+            Some(Value::Map(table)) => check_below(subchart, &table, report),
+            Some(other) => {
+                let wrong = format!("invalid type for values: expected object (map), got {}\n", other.type_name());
+                report.extend([subchart.name(), ":\n", &wrong]);
             }
         }
     }
 }
 
-fn check(schema: &[u8], values: &Json) -> Result<(), String> {
-    let mut schema = decode(schema)?;
+fn check(schema: &[u8], values: &Map) -> Result<(), String> {
+    let schema = decode(schema)?;
+    let values = with_whole_numbers(Json::Object(from_map(values)));
+    if glance::holds(&schema, &values) {
+        return Ok(());
+    }
+    by_library(schema, &values)
+}
+
+/// What the library has to say.
+fn by_library(mut schema: Json, values: &Json) -> Result<(), String> {
     let patterns = Patterns::take(&mut schema);
     let wording = Wording { schema: &schema.clone(), patterns: &patterns };
     let mut compiler = Compiler::new();

@@ -19,22 +19,18 @@ mod source;
 mod values;
 
 use std::io::Write;
-use std::thread;
 
 use anyhow::{Result, anyhow, bail};
 use clap::Args;
 
 use super::flags::Arguments;
 use crate::action::SystemAmbient;
-use crate::chart::{self, Chart, Prepared, SchemaChecks, Values, prepare};
+use crate::chart::{self, Chart, Prepared, Values, prepare};
 use crate::release::check_release_name;
 use crate::render::{self, Capabilities, KubeVersion, Lookup, RenderOptions, Rendered, on_large_stack};
 use log::Log;
 use options::DryRun;
 use server::Server;
-
-/// The stack of the thread that checks schemas, in bytes: they may nest deeply, and so may values.
-const SCHEMA_STACK_BYTES: usize = 64 << 20;
 
 /// Render a chart without a cluster, as `helm template` does.
 #[derive(Debug, Args)]
@@ -195,20 +191,13 @@ impl Job<'_> {
     }
 
     fn run(&self, warnings: &mut Vec<String>) -> Result<Outcome> {
-        let prepared = prepare(self.chart, &self.values, true)?;
-        let checks = if self.arguments.is_on("skip-schema-validation") {
-            SchemaChecks::default()
-        } else {
-            SchemaChecks::of(&prepared.chart, &prepared.values)
-        };
-        let rendered = beside(&checks, || -> Result<_> {
-            options::check_labels(self.arguments)?;
-            Ok(self.render(&prepared))
-        })?;
+        let prepared = prepare(self.chart, &self.values, self.arguments.is_on("skip-schema-validation"));
+        let prepared = prepared?;
         warnings.extend(prepared.warnings.iter().cloned());
-        leak(prepared);
-        let rendered = rendered?;
+        options::check_labels(self.arguments)?;
         let failed = |shown, failure: anyhow::Error| Ok(Outcome { shown: Some(shown), failure: Some(failure) });
+        let rendered = self.render(&prepared);
+        leak(prepared);
         match rendered {
             Ok(rendered) => Ok(Outcome { shown: Some(Shown::Rendered(rendered)), failure: None }),
             Err(error) => {
@@ -225,22 +214,6 @@ impl Job<'_> {
         prepared.chart.check_kube_version(self.options.capabilities.kube_version.checked())?;
         Ok(render::render(prepared, &self.options, self.lookup, &SystemAmbient::default())?)
     }
-}
-
-/// Does work while schemas are checked on a thread of their own. What comes of it is given only if they hold: to whoever looks at it, the
-/// check came first.
-fn beside<T>(checks: &SchemaChecks, work: impl FnOnce() -> T) -> Result<T, chart::Error> {
-    if checks.is_empty() {
-        return Ok(work());
-    }
-    thread::scope(|scope| {
-        let builder = thread::Builder::new().name("schemas".to_owned()).stack_size(SCHEMA_STACK_BYTES);
-        let Ok(checker) = builder.spawn_scoped(scope, || checks.run()) else {
-            return checks.run().map(|()| work());
-        };
-        let result = work();
-        checker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)).map(|()| result)
-    })
 }
 
 /// The release's name and what to find the chart by.

@@ -131,3 +131,46 @@ fn join(folder: &str, name: &str) -> String {
     let parts: Vec<&str> = folder.split('/').chain(name.split('/')).filter(|part| !matches!(*part, "" | ".")).collect();
     format!("{}{}", if is_absolute { "/" } else { "" }, parts.join("/"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::write_rendered;
+    use crate::cli::template::options;
+    use crate::render::{CrdFile, Document, Head, Rendered, join_documents};
+
+    /// Paths and texts.
+    type Files<'a> = &'a [(&'a str, &'a str)];
+
+    fn printed(crds: Files<'_>, documents: Files<'_>) -> String {
+        let crd = |(path, text): &(&str, &str)| CrdFile { path: (*path).to_owned(), data: text.as_bytes().into() };
+        let document = |(path, text): &(&str, &str)| Document {
+            path: (*path).to_owned(),
+            text: (*text).to_owned(),
+            head: Head::default(),
+        };
+        let rendered = Rendered {
+            crds: crds.iter().map(crd).collect(),
+            documents: documents.iter().map(document).collect(),
+            ..Rendered::default()
+        };
+        let mut output = Vec::new();
+        write_rendered(&options::parse(&["--include-crds".to_owned()]).unwrap(), &rendered, &mut output).unwrap();
+        String::from_utf8(output).unwrap()
+    }
+
+    // Helm joins everything, takes blanks from the end, and adds a line feed.
+    #[test]
+    fn a_manifest_ends_with_its_last_letter_and_a_line_feed() {
+        let cases: [(Files<'_>, Files<'_>); 5] = [
+            (&[], &[]),
+            (&[("a", "x: 1\n\n")], &[("b", "y: 2 \n\n"), ("c", "z: 3 \n\n")]),
+            (&[("a", "x: 1")], &[]),
+            (&[("a", " \n")], &[("b", "\n \n")]),
+            (&[("a ", "\n")], &[]),
+        ];
+        for (crds, documents) in cases {
+            let whole = join_documents(crds.iter().chain(documents).copied());
+            assert_eq!(printed(crds, documents), format!("{}\n", whole.trim_end()));
+        }
+    }
+}
