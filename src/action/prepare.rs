@@ -114,7 +114,7 @@ fn next_revision(request: &Request) -> u32 {
     request.newest.as_ref().map_or(1, |newest| newest.release.revision + 1)
 }
 
-/// Renders on a thread of its own, so that neither deep templates nor `lookup` get in the way of other work.
+/// Renders on a blocking thread, so that neither deep templates nor `lookup` get in the way of other work.
 async fn render_blocking(
     bench: &Workbench,
     settings: &Settings,
@@ -138,7 +138,7 @@ async fn render_blocking(
             Ok((rendered, prepared.chart))
         })
     };
-    let result = tokio::task::spawn_blocking(work).await.map_err(|error| render::Error::Thread(error.to_string()))?;
+    let result = tokio::task::spawn_blocking(work).await.map_err(|error| render::Error::Stack(error.to_string()))?;
     result?
 }
 

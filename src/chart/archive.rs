@@ -5,9 +5,10 @@
 //!
 //! **Invariant:** never holds more than [`MAX_CHART_SIZE`] bytes of one archive, whatever its headers claim.
 
-use std::io::{self, Read};
+use std::io::{self, BufReader, Read};
+use std::sync::Arc;
 
-use flate2::read::MultiGzDecoder;
+use flate2::bufread::MultiGzDecoder;
 
 use super::{Error, File};
 
@@ -28,6 +29,9 @@ pub const MAX_DEPTH: usize = 32;
 
 /// The most bytes that room is made for because a header says so.
 const MAX_ROOM: usize = 1024 * 1024;
+
+/// How many bytes are unpacked at once.
+const UNPACKED_BLOCK: usize = 32 * 1024;
 
 /// Bytes of the shortest header of a gzip stream.
 const GZIP_HEADER: usize = 10;
@@ -61,8 +65,10 @@ pub(super) fn read_archive(bytes: &[u8], budget: &mut Budget, warnings: &mut Vec
     check_magic(bytes)?;
     let stream =
         LimitedStream { inner: MultiGzDecoder::new(bytes), limit: budget.stream_size, left: budget.stream_size };
-    let mut archive = tar::Archive::new(stream);
+    // The reader of archives asks for headers and padding in small pieces, and a decompressor is slow to start and stop.
+    let mut archive = tar::Archive::new(BufReader::with_capacity(UNPACKED_BLOCK, stream));
     let mut files = Vec::new();
+    let mut buffer = Vec::new();
     let mut left = budget.chart_size;
     for (index, entry) in archive.entries().map_err(|error| unreadable(&error))?.enumerate() {
         if index >= budget.entries {
@@ -78,13 +84,14 @@ pub(super) fn read_archive(bytes: &[u8], budget: &mut Budget, warnings: &mut Vec
         let name = entry_name(&original)?;
         let data = if kind.is_symlink() || kind.is_hard_link() {
             warnings.push(format!("{name} is a link in the archive and is read as an empty file"));
-            Vec::new()
+            Arc::default()
         } else {
-            read_entry(&mut entry, &mut left, budget)?
+            read_entry(&mut entry, &mut buffer, &mut left, budget)?;
+            Arc::from(without_bom(&buffer))
         };
         let seconds = entry.header().mtime().ok();
         let modified = seconds.and_then(|seconds| jiff::Timestamp::from_second(seconds as i64).ok());
-        files.push(File { name, data: without_bom(data).into(), modified });
+        files.push(File { name, data, modified });
     }
     if files.is_empty() { Err(Error::Empty) } else { Ok(files) }
 }
@@ -99,14 +106,21 @@ fn check_magic(bytes: &[u8]) -> Result<(), Error> {
     }
 }
 
-fn read_entry<R: Read>(entry: &mut tar::Entry<'_, R>, left: &mut u64, budget: &mut Budget) -> Result<Vec<u8>, Error> {
+/// Reads a file into the buffer, in place of what is there.
+fn read_entry<R: Read>(
+    entry: &mut tar::Entry<'_, R>,
+    data: &mut Vec<u8>,
+    left: &mut u64,
+    budget: &mut Budget,
+) -> Result<(), Error> {
     let limit = budget.chart_size;
     let too_large = || Error::Limit(format!("decompressed chart is larger than the maximum size {limit}"));
     if entry.size() > *left {
         return Err(too_large());
     }
-    let mut data = Vec::with_capacity(usize::try_from(entry.size()).unwrap_or_default().min(MAX_ROOM));
-    entry.by_ref().take(*left).read_to_end(&mut data).map_err(|error| unreadable(&error))?;
+    data.clear();
+    data.reserve(usize::try_from(entry.size()).unwrap_or_default().min(MAX_ROOM));
+    entry.by_ref().take(*left).read_to_end(data).map_err(|error| unreadable(&error))?;
     if (data.len() as u64) < entry.size() {
         return Err(Error::Archive("unexpected EOF".to_owned()));
     }
@@ -114,16 +128,12 @@ fn read_entry<R: Read>(entry: &mut tar::Entry<'_, R>, left: &mut u64, budget: &m
     if *left == 0 {
         return Err(too_large());
     }
-    budget.spend(data.len())?;
-    Ok(data)
+    budget.spend(data.len())
 }
 
-/// Removes a UTF-8 byte order mark from the start.
-pub(super) fn without_bom(mut data: Vec<u8>) -> Vec<u8> {
-    if data.starts_with(UTF8_BOM) {
-        data.drain(..UTF8_BOM.len());
-    }
-    data
+/// What follows a UTF-8 byte order mark at the start.
+fn without_bom(data: &[u8]) -> &[u8] {
+    data.strip_prefix(UTF8_BOM).unwrap_or(data)
 }
 
 /// The path of an entry relative to the chart, which is the archive's first folder whatever its name.

@@ -16,6 +16,9 @@ use super::scan::{Scanner, Tag, TagDirective, Token, TokenKind};
 /// The deepest nesting of collections; far beyond real documents, and safe on a small stack.
 pub(super) const MAX_DEPTH: usize = 200;
 
+/// How many bytes of text stand behind one node, at most as a rule.
+const BYTES_PER_NODE: usize = 32;
+
 /// Reads documents one after the other.
 pub(super) struct Parser<'a> {
     scanner: Scanner<'a>,
@@ -35,9 +38,11 @@ struct Properties<'a> {
 
 impl<'a> Parser<'a> {
     pub(super) fn new(scanner: Scanner<'a>) -> Self {
+        // About as many nodes as such a text has, or half of them.
+        let nodes = Vec::with_capacity(scanner.len() / BYTES_PER_NODE + 1);
         Self {
             scanner,
-            document: Document::default(),
+            document: Document { nodes, ..Document::default() },
             anchors: HashMap::new(),
             tag_directives: Vec::new(),
             depth: 0,

@@ -40,9 +40,9 @@ pub enum Error {
         /// Why.
         message: String,
     },
-    /// The thread for rendering could not be started, or ended without a result.
+    /// There is no room for the stack of a render, or the render ended without a result.
     #[error("rendering template failed: {0}")]
-    Thread(String),
+    Stack(String),
 }
 
 /// Apimachinery's two texts: for what is no version at all, and for one that is too short.

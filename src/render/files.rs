@@ -18,30 +18,36 @@ use super::manifest::base_name;
 use crate::chart::{File, Glob};
 use crate::value::{CallResult, Kind, Map, MapType, Method, Object, Signature, Text, Type, Value};
 
-/// `engine.files`.
+/// `engine.files`. Most charts have more files than their templates ask for, so they are sorted and copied only when one is.
 #[derive(Debug)]
 pub(super) struct Files {
-    files: BTreeMap<String, Arc<[u8]>>,
+    unsorted: Arc<[File]>,
+    sorted: OnceCell<BTreeMap<String, Arc<[u8]>>>,
     map: OnceCell<Map>,
 }
 
 impl Files {
-    pub(super) fn new(files: &[File]) -> Self {
-        Self::of(files.iter().map(|file| (file.name.clone(), Arc::clone(&file.data))).collect())
+    pub(super) fn new(files: &Arc<[File]>) -> Self {
+        Self { unsorted: Arc::clone(files), sorted: OnceCell::new(), map: OnceCell::new() }
     }
 
     fn of(files: BTreeMap<String, Arc<[u8]>>) -> Self {
-        Self { files, map: OnceCell::new() }
+        Self { unsorted: Arc::default(), sorted: OnceCell::from(files), map: OnceCell::new() }
+    }
+
+    fn files(&self) -> &BTreeMap<String, Arc<[u8]>> {
+        let entry = |file: &File| (file.name.clone(), Arc::clone(&file.data));
+        self.sorted.get_or_init(|| self.unsorted.iter().map(entry).collect())
     }
 
     fn bytes(&self, path: &Text) -> &[u8] {
-        path.as_str().and_then(|path| self.files.get(path)).map(AsRef::as_ref).unwrap_or_default()
+        path.as_str().and_then(|path| self.files().get(path)).map(AsRef::as_ref).unwrap_or_default()
     }
 
     fn glob(&self, pattern: &Text) -> Self {
         // A malformed pattern matches everything, as in Helm.
         let glob = Glob::parse(&pattern.to_str());
-        let matching = self.files.iter().filter(|(path, _)| glob.as_ref().is_none_or(|glob| glob.matches(path)));
+        let matching = self.files().iter().filter(|(path, _)| glob.as_ref().is_none_or(|glob| glob.matches(path)));
         Self::of(matching.map(|(path, data)| (path.clone(), Arc::clone(data))).collect())
     }
 
@@ -55,7 +61,7 @@ impl Files {
     }
 
     fn as_yaml(&self, convert: impl Fn(&[u8]) -> Value) -> Value {
-        let entries = self.files.iter().map(|(path, data)| (Text::from(base_name(path)), convert(data))).collect();
+        let entries = self.files().iter().map(|(path, data)| (Text::from(base_name(path)), convert(data))).collect();
         Value::string(to_yaml(&Value::Map(Map::from_entries(MapType::Strings, entries))).unwrap_or_default())
     }
 }
@@ -84,13 +90,13 @@ impl Object for Files {
     fn underlying(&self) -> Option<Value> {
         let map = self.map.get_or_init(|| {
             let entry = |(path, data): (&String, &Arc<[u8]>)| (Text::from(path), Value::Bytes(data.as_ref().into()));
-            Map::from_entries(MapType::Bytes, self.files.iter().map(entry).collect())
+            Map::from_entries(MapType::Bytes, self.files().iter().map(entry).collect())
         });
         Some(Value::Map(map.clone()))
     }
 
     fn is_true(&self) -> bool {
-        !self.files.is_empty()
+        !self.files().is_empty()
     }
 
     fn as_any(&self) -> &dyn Any {

@@ -5,8 +5,8 @@
 //! ```
 //!
 //! The chart comes prepared: dependencies processed, values coalesced and checked. What else a render depends on comes in as options and
-//! through two traits: [`Lookup`] for the cluster, [`crate::sprig::Ambient`] for time, randomness and names. Rendering wants a thread
-//! with a large stack: [`on_large_stack`].
+//! through two traits: [`Lookup`] for the cluster, [`crate::sprig::Ambient`] for time, randomness and names. Rendering wants a large
+//! stack: [`on_large_stack`].
 //!
 //! **Invariant:** the same input gives the same output, byte for byte that of Helm 4.3.1 where Helm's own is not random.
 

@@ -1,28 +1,26 @@
-//! A thread with room for deep templates.
+//! A stack with room for deep templates.
 //!
-//! Go's stacks grow as needed; native ones do not. A render therefore runs on a thread whose stack is larger than what the template
-//! engine's own limit lets it use.
+//! Go's stacks grow as needed; native ones do not. A render therefore runs on a stack that is larger than what the template engine's own
+//! limit lets it use. It belongs to the caller's thread: one of its own would begin with cold caches and a heap of its own.
 //!
-//! **Invariant:** a panic on the thread becomes an error here, and never ends the program.
+//! **Invariant:** a panic on the stack becomes an error here, and never ends the program.
 
 use std::any::Any;
-use std::thread;
+use std::panic::{self, AssertUnwindSafe};
 
 use super::Error;
 
-/// The stack of a rendering thread, in bytes. Only touched pages take memory.
+/// The stack of a render, in bytes. Only touched pages take memory.
 pub const STACK_BYTES: usize = 256 << 20;
 
 /// What the template engine may use of it; the rest is for encoders, sprig and YAML.
 pub(super) const TEMPLATE_STACK_BYTES: usize = 192 << 20;
 
-/// Runs work on a thread with [`STACK_BYTES`] of stack and waits for it.
-pub fn on_large_stack<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, Error> {
-    thread::scope(|scope| {
-        let builder = thread::Builder::new().name("render".to_owned()).stack_size(STACK_BYTES);
-        let handle = builder.spawn_scoped(scope, work).map_err(|error| Error::Thread(error.to_string()))?;
-        handle.join().map_err(|panic| Error::Thread(panic_text(panic.as_ref())))
-    })
+/// Runs work on a stack of [`STACK_BYTES`].
+pub fn on_large_stack<T>(work: impl FnOnce() -> T) -> Result<T, Error> {
+    // Nothing that a panic leaves half done is looked at again: the work is gone, and with it all that it owned.
+    let result = panic::catch_unwind(AssertUnwindSafe(|| stacker::grow(STACK_BYTES, work)));
+    result.map_err(|panic| Error::Stack(panic_text(panic.as_ref())))
 }
 
 fn panic_text(panic: &(dyn Any + Send)) -> String {

@@ -5,7 +5,7 @@
 //! **Invariant:** now and the local zone come from [`Ambient`].
 
 use super::Ambient;
-use super::args::{ANY, NONE, STRING2, fail, int, string, text, value};
+use super::args::{ANY, NONE, STRING2, bytes, fail, int, string, text, value};
 use super::cast;
 use super::duration::parse_duration;
 use super::layout;
@@ -15,7 +15,7 @@ use crate::gotemplate::{Call, Function};
 use crate::value::print::duration_text;
 use crate::value::{CallResult, IntType, Signature, Type, Value};
 
-const HTML: &str = "2006-01-02";
+const HTML: &[u8] = b"2006-01-02";
 const SECOND: i64 = 1_000_000_000;
 const STRING_TIME: &[Type] = &[Type::String, Type::Object(TYPE_NAME)];
 
@@ -26,13 +26,13 @@ pub(super) fn functions<H: Ambient>() -> Vec<Function<H>> {
     vec![
         Function::hosted("now", Signature::fixed(NONE), |call, _| Ok(now(call).into())),
         Function::hosted("date", Signature::fixed(&[Type::String, Type::Any]), |call, args| {
-            format(call, &text(args, 0), value(args, 1), "Local")
+            format(call, bytes(args, 0), value(args, 1), "Local")
         }),
         Function::hosted("dateInZone", zoned, |call, args| {
-            format(call, &text(args, 0), value(args, 1), &text(args, 2))
+            format(call, bytes(args, 0), value(args, 1), &text(args, 2))
         }),
         Function::hosted("date_in_zone", zoned, |call, args| {
-            format(call, &text(args, 0), value(args, 1), &text(args, 2))
+            format(call, bytes(args, 0), value(args, 1), &text(args, 2))
         }),
         Function::hosted("htmlDate", Signature::fixed(ANY), |call, args| format(call, HTML, value(args, 0), "Local")),
         Function::hosted("htmlDateInZone", Signature::fixed(&[Type::Any, Type::String]), |call, args| {
@@ -80,10 +80,10 @@ fn time_of<H: Ambient>(call: &Call<'_, H>, value: &Value, integers: &[IntType]) 
     }
 }
 
-fn format<H: Ambient>(call: &Call<'_, H>, layout: &str, date: &Value, zone: &str) -> CallResult {
+fn format<H: Ambient>(call: &Call<'_, H>, layout: &[u8], date: &Value, zone: &str) -> CallResult {
     let time = time_of(call, date, &[IntType::Int, IntType::Int32, IntType::Int64]);
     let zone = Zone::load(zone, call.host().time_zone()).unwrap_or(Zone::Utc);
-    string(layout::format(&time.in_zone(zone), layout))
+    string(layout::format_bytes(&time.in_zone(zone), layout))
 }
 
 /// Adds a duration; fails if it cannot be read.

@@ -181,6 +181,15 @@ fn fraction_at(text: &str) -> Option<(Element, usize, usize)> {
     Some((Element::Fraction { separator, digits: count, trimmed: digit == '9' }, 0, count + 1))
 }
 
+/// Writes a time by a layout that need not be UTF-8: bytes that are not are text like other text.
+pub(super) fn format_bytes(time: &Time, layout: &[u8]) -> Vec<u8> {
+    layout.utf8_chunks().fold(Vec::new(), |mut out, chunk| {
+        out.extend_from_slice(format(time, chunk.valid()).as_bytes());
+        out.extend_from_slice(chunk.invalid());
+        out
+    })
+}
+
 /// Writes a time by a layout.
 pub(super) fn format(time: &Time, layout: &str) -> String {
     let civil = time.civil();
@@ -293,5 +302,13 @@ mod tests {
         ] {
             assert_eq!(format(&time, layout), expected, "{layout}");
         }
+    }
+
+    #[test]
+    fn bytes_of_a_layout_that_are_no_text_come_out_unchanged() {
+        let zero = Time::zero();
+        assert_eq!(format_bytes(&zero, b"\x00\xff"), b"\x00\xff");
+        assert_eq!(format_bytes(&zero, b"2006\xff01\xfe\xfd Jan"), b"0001\xff01\xfe\xfd Jan");
+        assert_eq!(format_bytes(&zero, "ü 15".as_bytes()), "ü 00".as_bytes());
     }
 }

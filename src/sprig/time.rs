@@ -11,7 +11,7 @@ use std::rc::Rc;
 use jiff::Timestamp;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 
-use super::args::{int, text};
+use super::args::{bytes, int};
 use super::layout;
 use crate::value::{CallResult, IntType, Kind, Method, Object, Signature, Text, Type, Value, quote};
 
@@ -367,7 +367,7 @@ impl Object for Time {
             "MarshalText" => answer(Value::Bytes(self.rfc3339().into_bytes().into())),
             "MarshalJSON" => answer(Value::Bytes(format!("\"{}\"", self.rfc3339()).into_bytes().into())),
             "String" => answer(Value::string(layout::format(self, layout::STRING))),
-            "Format" => method(&[Type::String], |args| Ok(Value::string(layout::format(self, &text(args, 0))))),
+            "Format" => method(&[Type::String], |args| Ok(Value::string(layout::format_bytes(self, bytes(args, 0))))),
             "Add" => method(&[Type::Duration], |args| Ok(self.add(int(args, 0)).into())),
             "AddDate" => method(&[Type::Int, Type::Int, Type::Int], |args| Ok(self.add_date(args).into())),
             "Truncate" => method(&[Type::Duration], |args| Ok(self.to_step(int(args, 0), false).into())),

@@ -38,7 +38,7 @@ use server::Server;
 pub(super) struct Template {
     /// As those of `helm template`; `--help` tells more.
     #[arg(value_name = "ARGUMENTS", allow_hyphen_values = true, trailing_var_arg = true, num_args = 0..)]
-    arguments: Vec<String>,
+    pub(super) arguments: Vec<String>,
 }
 
 /// What a release is rendered from, once all of it is known.
@@ -178,7 +178,7 @@ fn with_value(error: anyhow::Error, log: &mut Log<'_>) -> anyhow::Error {
 }
 
 impl Job<'_> {
-    /// Renders on a thread of its own and tells what is to be told.
+    /// Renders, with room for deep templates, and tells what is to be told.
     fn run_told(&self, log: &mut Log<'_>) -> Result<Outcome> {
         let (outcome, told) = on_large_stack(|| {
             let mut told = Vec::new();

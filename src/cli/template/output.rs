@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{ErrorKind, Write};
+use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 
 use anyhow::{Result, anyhow};
@@ -23,18 +23,14 @@ pub(super) fn print(
     failure: Option<&anyhow::Error>,
     output: &mut dyn Write,
 ) -> Result<()> {
-    let text = match shown {
-        None => return Ok(()),
-        Some(Shown::Raw(text)) => format!("{}\n", text.trim()),
-        Some(Shown::Rendered(rendered)) if arguments.text("output-dir").is_empty() => text_of(arguments, rendered),
-        // The files are written already; nothing is left of the manifest.
-        Some(Shown::Rendered(_)) => "\n".to_owned(),
-    };
+    let Some(shown) = shown else { return Ok(()) };
     let patterns = arguments.all("show-only");
     if patterns.is_empty() {
-        return Ok(output.write_all(text.as_bytes())?);
+        return Ok(write_shown(arguments, shown, output)?);
     }
-    match show_only::select(&text, patterns) {
+    let mut text = Vec::new();
+    write_shown(arguments, shown, &mut text)?;
+    match show_only::select(&String::from_utf8_lossy(&text), patterns) {
         Ok(selected) => Ok(output.write_all(selected.as_bytes())?),
         // What is missing may have been too malformed to be told apart.
         Err(_) if failure.is_some() => Ok(()),
@@ -42,17 +38,44 @@ pub(super) fn print(
     }
 }
 
-fn text_of(arguments: &Arguments, rendered: &Rendered) -> String {
+fn write_shown(arguments: &Arguments, shown: &Shown, output: &mut dyn Write) -> io::Result<()> {
+    match shown {
+        Shown::Raw(text) => write_parts(&[text.trim(), "\n"], output),
+        Shown::Rendered(rendered) if arguments.text("output-dir").is_empty() => {
+            write_rendered(arguments, rendered, output)
+        }
+        // The files are written already; nothing is left of the manifest.
+        Shown::Rendered(_) => write_parts(&["\n"], output),
+    }
+}
+
+/// CRDs and documents as one manifest, which ends with its last letter and a line feed, then hooks.
+fn write_rendered(arguments: &Arguments, rendered: &Rendered, output: &mut dyn Write) -> io::Result<()> {
     let shown_crds = if arguments.is_on("include-crds") { rendered.crds.as_slice() } else { &[] };
-    let crds: Vec<_> = shown_crds.iter().map(|crd| (crd.path.as_str(), crd.text())).collect();
-    let documents = rendered.documents.iter().map(|document| (document.path.as_str(), document.text.as_str()));
-    // One text, grown in place: a manifest can be most of what the program holds.
-    let mut text = join_documents(crds.iter().map(|(path, text)| (*path, text.as_ref())).chain(documents));
-    text.truncate(text.trim_end().len());
-    text.push('\n');
-    let hooks = shown_hooks(arguments, rendered);
-    text.push_str(&join_documents(hooks.map(|hook| (hook.path.as_str(), hook.manifest.as_str()))));
-    text
+    let crds = shown_crds.iter().map(|crd| (crd.path.as_str(), crd.text()));
+    let documents = rendered.documents.iter().map(|document| (document.path.as_str(), document.text.as_str().into()));
+    let mut manifest = crds.chain(documents).peekable();
+    let mut is_empty = true;
+    while let Some((path, text)) = manifest.next() {
+        let is_last = manifest.peek().is_none();
+        match text.trim_end() {
+            "" if is_last => write_parts(&["---\n# Source: ", path.trim_end(), "\n"], output)?,
+            trimmed if is_last => write_parts(&["---\n# Source: ", path, "\n", trimmed, "\n"], output)?,
+            _ => write_parts(&["---\n# Source: ", path, "\n", &text, "\n"], output)?,
+        }
+        is_empty = false;
+    }
+    if is_empty {
+        write_parts(&["\n"], output)?;
+    }
+    for hook in shown_hooks(arguments, rendered) {
+        write_parts(&["---\n# Source: ", &hook.path, "\n", &hook.manifest, "\n"], output)?;
+    }
+    Ok(())
+}
+
+fn write_parts(parts: &[&str], output: &mut dyn Write) -> io::Result<()> {
+    parts.iter().try_for_each(|part| output.write_all(part.as_bytes()))
 }
 
 fn shown_hooks<'a>(arguments: &Arguments, rendered: &'a Rendered) -> impl Iterator<Item = &'a Hook> {
@@ -107,4 +130,47 @@ fn join(folder: &str, name: &str) -> String {
     let is_absolute = folder.starts_with('/');
     let parts: Vec<&str> = folder.split('/').chain(name.split('/')).filter(|part| !matches!(*part, "" | ".")).collect();
     format!("{}{}", if is_absolute { "/" } else { "" }, parts.join("/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::write_rendered;
+    use crate::cli::template::options;
+    use crate::render::{CrdFile, Document, Head, Rendered, join_documents};
+
+    /// Paths and texts.
+    type Files<'a> = &'a [(&'a str, &'a str)];
+
+    fn printed(crds: Files<'_>, documents: Files<'_>) -> String {
+        let crd = |(path, text): &(&str, &str)| CrdFile { path: (*path).to_owned(), data: text.as_bytes().into() };
+        let document = |(path, text): &(&str, &str)| Document {
+            path: (*path).to_owned(),
+            text: (*text).to_owned(),
+            head: Head::default(),
+        };
+        let rendered = Rendered {
+            crds: crds.iter().map(crd).collect(),
+            documents: documents.iter().map(document).collect(),
+            ..Rendered::default()
+        };
+        let mut output = Vec::new();
+        write_rendered(&options::parse(&["--include-crds".to_owned()]).unwrap(), &rendered, &mut output).unwrap();
+        String::from_utf8(output).unwrap()
+    }
+
+    // Helm joins everything, takes blanks from the end, and adds a line feed.
+    #[test]
+    fn a_manifest_ends_with_its_last_letter_and_a_line_feed() {
+        let cases: [(Files<'_>, Files<'_>); 5] = [
+            (&[], &[]),
+            (&[("a", "x: 1\n\n")], &[("b", "y: 2 \n\n"), ("c", "z: 3 \n\n")]),
+            (&[("a", "x: 1")], &[]),
+            (&[("a", " \n")], &[("b", "\n \n")]),
+            (&[("a ", "\n")], &[]),
+        ];
+        for (crds, documents) in cases {
+            let whole = join_documents(crds.iter().chain(documents).copied());
+            assert_eq!(printed(crds, documents), format!("{}\n", whole.trim_end()));
+        }
+    }
 }

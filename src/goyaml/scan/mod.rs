@@ -128,6 +128,11 @@ impl<'a> Scanner<'a> {
         }
     }
 
+    /// How many bytes of text there are in all.
+    pub(super) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// The next token, left where it is. After the end of the stream it is the end again.
     pub(super) fn peek(&mut self) -> Result<&Token<'a>, ReadError> {
         self.fill()?;

@@ -112,9 +112,9 @@ impl<'a> Scanner<'a> {
     pub(super) fn skip_to_token(&mut self) -> Result<(), ReadError> {
         loop {
             self.skip_for_mark()?;
-            while self.byte(0) == b' ' || (self.byte(0) == b'\t' && (self.flow_level > 0 || !self.simple_key_allowed)) {
-                self.advance(1);
-            }
+            let takes_tabs = self.flow_level > 0 || !self.simple_key_allowed;
+            let rest = self.bytes.get(self.pos..).unwrap_or_default();
+            self.advance(rest.iter().take_while(|byte| **byte == b' ' || (**byte == b'\t' && takes_tabs)).count());
             self.look(1)?;
             if self.byte(0) == b'#' {
                 self.advance_to(self.line_end());

@@ -40,21 +40,50 @@ impl Fold {
     }
 }
 
+/// Bytes that are part of a plain scalar wherever they stand in it, but for its start; NUL, which stands for the end of the text, is none.
+const ORDINARY: [bool; 256] = {
+    let mut ordinary = [true; 256];
+    let special = b"\0 \t\n\r:#,?[]{}\xC2\xE2";
+    let mut at = 0;
+    while at < special.len() {
+        ordinary[special[at] as usize] = false;
+        at += 1;
+    }
+    ordinary
+};
+
+fn is_ordinary(byte: u8) -> bool {
+    ORDINARY.get(usize::from(byte)).copied().unwrap_or_default()
+}
+
 impl<'a> Scanner<'a> {
-    /// Where a stretch of a plain scalar ends: before white space, `: `, or an indicator of flow collections.
-    fn plain_end(&self) -> usize {
+    /// Steps over a stretch of a plain scalar, which ends before white space, `: `, or an indicator of flow collections. A space between
+    /// two words is part of it, unless the words around it need a closer look.
+    fn skip_stretch(&mut self) {
         let in_flow = self.flow_level > 0;
-        let mut at = self.pos;
+        // Where go-yaml's reading ahead matters, it matters at every space.
+        let takes_spaces = self.fault.is_none() && self.buffer.is_none();
+        let (mut at, mut columns) = (self.pos, 0);
         while let Some(&byte) = self.bytes.get(at) {
+            if is_ordinary(byte) {
+                // Bytes that continue a character have no column of their own.
+                columns += usize::from(byte & 0xC0 != 0x80);
+                at += 1;
+                continue;
+            }
             match byte {
+                b' ' if takes_spaces && is_ordinary(self.byte_at(at + 1)) => {}
                 b' ' | b'\t' | b'\n' | b'\r' => break,
                 b':' if self.is_blank_or_end(at + 1 - self.pos) => break,
                 b',' | b'?' | b'[' | b']' | b'{' | b'}' if in_flow => break,
                 0xC2 | 0xE2 if self.break_len(at) > 0 => break,
-                _ => at += 1,
+                _ => {}
             }
+            columns += 1;
+            at += 1;
         }
-        at
+        self.pos = at;
+        self.mark.column += columns;
     }
 
     pub(super) fn scan_plain(&mut self) -> Result<TokenKind<'a>, ReadError> {
@@ -68,20 +97,20 @@ impl<'a> Scanner<'a> {
             if at_indicator || self.byte(0) == b'#' {
                 break;
             }
-            let stretch_end = self.plain_end();
-            if stretch_end > self.pos {
+            let stretch_start = self.pos;
+            self.skip_stretch();
+            if self.pos > stretch_start {
                 if fold.leading.is_some() {
                     let text = owned.get_or_insert_with(|| self.slice(start, end).to_owned());
                     fold.flush(text);
                 } else if let Some(text) = &mut owned {
-                    text.push_str(self.slice(end, self.pos));
+                    text.push_str(self.slice(end, stretch_start));
                 }
                 if let Some(text) = &mut owned {
-                    text.push_str(self.slice(self.pos, stretch_end));
+                    text.push_str(self.slice(stretch_start, self.pos));
                 }
-                self.advance_to(stretch_end);
                 self.look(2)?;
-                end = stretch_end;
+                end = self.pos;
             }
             if !self.is_blank(0) && !self.is_break(0) {
                 break;
