@@ -4,12 +4,14 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
+use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, Event};
 use kube::api::{Api, DynamicObject, ListParams};
 use serde_json::json;
 
 use crate::scene::{Scene, hello};
 use crate::support::cluster::{apply, apply_yaml};
+use crate::support::git_server::{GitFolder, GitServer};
 use crate::support::registry::Registry;
 use crate::support::release::has_condition;
 
@@ -331,5 +333,85 @@ spec:
         is_ready(&scene, release).await?;
         assert_eq!(scene.history(release)?, ["1 deployed podinfo-6.14.1"]);
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_release_of_the_first_beta_from_a_git_repository() -> Result<()> {
+    let scene = Scene::start("beta1-git").await?;
+    let folder = GitFolder::new()?;
+    let repo = folder.create("monorepo.git")?;
+    repo.add_folder(&hello(), "charts/myapp")?;
+    let manifest = std::fs::read_to_string(hello().join("Chart.yaml"))?.replace("name: hello", "name: myapp");
+    repo.commit(&[("charts/myapp/Chart.yaml", &manifest)], "The chart")?;
+    let server = GitServer::start(folder.path())?;
+    applied(
+        &scene,
+        &format!(
+            "
+apiVersion: source.toolkit.fluxcd.io/v1
+kind: GitRepository
+metadata:
+  name: monorepo
+spec:
+  interval: 1m
+  url: {}
+  ref:
+    branch: main
+---
+apiVersion: helm.toolkit.fluxcd.io/v2beta1
+kind: HelmRelease
+metadata:
+  name: myapp
+spec:
+  interval: 5m
+  releaseName: myapp
+  chart:
+    spec:
+      chart: ./charts/myapp
+      version: \"1.x.x\"
+      sourceRef:
+        kind: GitRepository
+        name: monorepo
+        namespace: {}
+  values:
+    replicas: 2
+  install:
+    createNamespace: true
+    remediation:
+      retries: 3
+  upgrade:
+    remediation:
+      retries: 3
+      # Keep failing release for debugging
+      cleanupOnFail: false
+  rollback:
+    timeout: 10m
+  test:
+    enable: true
+    timeout: 5m
+  postRenderers:
+    - kustomize:
+        patches:
+          - target:
+              kind: Deployment
+            patch: |
+              - op: add
+                path: /spec/template/metadata/annotations
+                value:
+                  rollme: \"{{{{ randAlphaNum 5 }}}}\"
+",
+            server.url("monorepo.git"),
+            scene.namespace
+        ),
+    )
+    .await?;
+    is_ready(&scene, "myapp").await?;
+    let deployments: Api<Deployment> = Api::namespaced(scene.client.clone(), &scene.namespace);
+    let found = deployments.get("myapp").await?;
+    let template = found.spec.context("a Deployment has a spec")?.template;
+    let annotations = template.metadata.and_then(|metadata| metadata.annotations).unwrap_or_default();
+    // Text in a patch is no template.
+    assert_eq!(annotations.get("rollme").map(String::as_str), Some("{{ randAlphaNum 5 }}"));
     Ok(())
 }

@@ -5,8 +5,7 @@
 use std::collections::BTreeMap;
 
 use oci_client::manifest::{ImageIndexEntry, OciImageIndex, OciImageManifest, Platform};
-use serde::Deserialize;
-use serde::de::IgnoredAny;
+use serde_json::{Map, Value as Json, json};
 
 use super::reference::Reference;
 use crate::source::Error;
@@ -31,25 +30,25 @@ pub(in crate::source) struct Manifest {
     pub(in crate::source) annotations: BTreeMap<String, String>,
 }
 
-/// What tells a list of manifests from a manifest.
-#[derive(Deserialize)]
-struct Shape {
-    manifests: Option<IgnoredAny>,
-}
-
 impl Manifest {
-    /// Reads a manifest, or a list of them.
+    /// Reads a manifest, or a list of them. What the specification asks for and nothing here needs may be missing.
     ///
     /// # Errors
     /// It is neither.
     pub(super) fn parse(bytes: &[u8]) -> serde_json::Result<Self> {
-        let shape: Shape = serde_json::from_slice(bytes)?;
-        if shape.manifests.is_some() {
-            let index: OciImageIndex = serde_json::from_slice(bytes)?;
+        let mut fields: Map<String, Json> = serde_json::from_slice(bytes)?;
+        complete(&mut fields, &[("schemaVersion", json!(2)), ("layers", json!([])), ("config", json!({}))]);
+        for descriptor in descriptors(&mut fields) {
+            complete(descriptor, &[("mediaType", json!("")), ("size", json!(0)), ("digest", json!(""))]);
+        }
+        let is_list = fields.contains_key("manifests");
+        let whole = Json::Object(fields);
+        if is_list {
+            let index: OciImageIndex = serde_json::from_value(whole)?;
             let annotations = index.annotations.unwrap_or_default();
             return Ok(Self { manifests: index.manifests, annotations, layers: Vec::new() });
         }
-        let image: OciImageManifest = serde_json::from_slice(bytes)?;
+        let image: OciImageManifest = serde_json::from_value(whole)?;
         let annotations = image.annotations.unwrap_or_default();
         Ok(Self { layers: image.layers, annotations, manifests: Vec::new() })
     }
@@ -89,10 +88,40 @@ impl Manifest {
     }
 }
 
+/// Everything in a manifest that says where something is.
+fn descriptors(fields: &mut Map<String, Json>) -> impl Iterator<Item = &mut Map<String, Json>> {
+    let lists = fields.iter_mut().filter(|(name, _)| matches!(name.as_str(), "layers" | "manifests" | "config"));
+    let entries = lists.flat_map(|(_, value)| match value {
+        Json::Array(entries) => entries.iter_mut().collect::<Vec<_>>(),
+        single => vec![single],
+    });
+    entries.filter_map(Json::as_object_mut)
+}
+
+/// Adds what is missing.
+fn complete(fields: &mut Map<String, Json>, defaults: &[(&str, Json)]) {
+    for (name, value) in defaults {
+        if fields.get(*name).is_none_or(Json::is_null) {
+            fields.insert((*name).to_owned(), value.clone());
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::source::Access;
+
+    #[test]
+    fn what_nothing_needs_may_be_missing() {
+        let manifest = Manifest::parse(br#"{"layers": [{"digest": "sha256:ab", "mediaType": null}]}"#).unwrap();
+        assert_eq!(manifest.layers[0].digest, "sha256:ab");
+        let list = Manifest::parse(br#"{"manifests": [{"digest": "sha256:cd"}]}"#).unwrap();
+        assert_eq!(list.manifests[0].digest, "sha256:cd");
+        for text in ["[]", "{\"layers\": [3]}", "{\"layers\": [{\"size\": \"x\"}]}"] {
+            assert!(Manifest::parse(text.as_bytes()).is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn the_charts_layer_is_found_behind_a_signature() {
