@@ -235,6 +235,10 @@ struct Dependants {
 
 impl Dependants {
     fn wake<K: Watched>(&self, source: &K) {
+        // No chart is taken out of a HelmChart, and there may be a thousand of them that change.
+        if K::KIND == HelmChart::KIND {
+            return;
+        }
         let (namespace, name) = identity(source);
         for chart in self.charts.state() {
             let reference = &chart.spec.source_ref;
