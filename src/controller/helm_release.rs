@@ -22,8 +22,10 @@ use crate::lifecycle::{self, Decision, Event, EventType, Outcome, ReleaseAction,
 /// Reconciles one HelmRelease; errors are told in its status and decide when it is tried again.
 pub(super) async fn reconcile(stored: Arc<HelmRelease>, ctx: Arc<Context>) -> Result<Action, Error> {
     let started = Instant::now();
-    ctx.metrics.reconcile_started("helmrelease");
+    let waiting = ctx.metrics.reconcile_queued("helmrelease");
     let slot = ctx.slots.take().await;
+    let (namespace, name) = identity(&stored);
+    ctx.metrics.reconcile_started("helmrelease", namespace, name, waiting);
     let engagement = ctx.engagements.begin(&stored, slot);
     // It may have changed while it waited for its place.
     let stored = ctx.releases.get(&ObjectRef::from_obj(&*stored)).unwrap_or(stored);
@@ -140,6 +142,10 @@ async fn take_turns(
             Ok(seen) => seen,
             Err(error) => return Ok(refuse(draft, &error, ctx)),
         };
+        if let Some(newest) = &seen.newest {
+            let (namespace, name) = identity(&draft.release);
+            ctx.metrics.set_storage_bytes(namespace, name, newest.bytes);
+        }
         let decision = lifecycle::decide(&inputs.desired, &seen.observation(&draft.status), &turn);
         let Decision::Act(action) = &decision else {
             let (status, events) =

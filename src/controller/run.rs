@@ -55,6 +55,7 @@ pub async fn run(
     let options = ConnectOptions {
         scope: config.watch_namespace.clone().map_or(WatchScope::Cluster, WatchScope::Namespace),
         field_manager: config.field_manager.clone(),
+        answers: metrics.requests(),
         ..ConnectOptions::default()
     };
     let cluster = Cluster::connect(&options).await?;
@@ -68,6 +69,7 @@ pub async fn run(
     let election = config.leader_election.then(|| election(&config));
     let work = Box::pin(lead(config, cluster, (remotes, remote_changes), Arc::clone(&metrics), stop.clone()));
     let Some(election) = election else { return work.await };
+    metrics.set_leader(&election.name, false);
     let mut result = Ok(());
     let leading = election.lead(client, &stop, async {
         metrics.set_leader(&election.name, true);

@@ -94,15 +94,12 @@ impl<K: Reconcile> Work<K> {
             metrics.forget(K::KIND, namespace, name);
             return self.let_go(&object).await;
         }
-        if object.is_suspended() {
+        if object.is_suspended() || object.is_static() {
+            metrics.source_left(K::KIND, namespace, name);
             self.tell_metrics(&object, object.status());
             return Action::await_change();
         }
-        if object.is_static() {
-            self.tell_metrics(&object, object.status());
-            return Action::await_change();
-        }
-        metrics.reconcile_started(K::CONTROLLER);
+        metrics.reconcile_started(K::CONTROLLER, namespace, name, metrics.reconcile_queued(K::CONTROLLER));
         let start = Instant::now();
         let (action, result) = self.attempt(&object).await;
         metrics.reconcile_ended(K::CONTROLLER, K::KIND, namespace, name, start.elapsed(), result);
@@ -133,6 +130,9 @@ impl<K: Reconcile> Work<K> {
         match result.map_err(|failed| failed.ending) {
             Ok(Done { has_artifact: false, .. }) => (Action::await_change(), ReconcileResult::Success),
             Ok(_) => {
+                let (namespace, name) = identity(object);
+                let now = Timestamp::now().as_second() as f64;
+                dependencies.metrics.source_checked(K::KIND, namespace, name, object.interval(), now);
                 let next = config.jittered(object.interval());
                 (Action::requeue(next), ReconcileResult::RequeueAfter)
             }
