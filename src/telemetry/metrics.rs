@@ -342,6 +342,11 @@ impl Metrics {
         self.objects.source_checked(kind, namespace, name, interval, now);
     }
 
+    /// Notes whether the chart of a HelmChart or OCIRepository was at hand.
+    pub fn cache_asked(&self, namespace: &str, name: &str, found: bool) {
+        self.objects.cache_asked(namespace, name, found);
+    }
+
     /// Notes that a source is no longer checked: it is suspended, or has nothing to check.
     pub fn source_left(&self, kind: &'static str, namespace: &str, name: &str) {
         self.objects.source_left(kind, namespace, name);

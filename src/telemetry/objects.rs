@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric};
+use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::histogram::Histogram;
@@ -100,6 +101,13 @@ struct ReleaseLabels {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CacheLabels {
+    event_type: &'static str,
+    name: String,
+    namespace: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ConditionLabels {
     kind: &'static str,
     name: String,
@@ -146,6 +154,12 @@ type Seconds = Gauge<f64, AtomicU64>;
 /// The statuses that a condition has a series for; `Deleted` marks objects that are gone.
 const CONDITION_STATUSES: [&str; 4] = ["True", "False", "Unknown", "Deleted"];
 
+/// What became of a question to a cache, in Flux's words.
+const CACHE_HIT: &str = "cache_hit";
+const CACHE_MISS: &str = "cache_miss";
+/// The kinds whose charts are kept.
+const CACHED: [&str; 2] = ["HelmChart", "OCIRepository"];
+
 /// Ten buckets from 10 ms to 30 min in equal ratios, as Flux has them.
 fn flux_buckets() -> Histogram {
     const FIRST: f64 = 0.01;
@@ -184,6 +198,7 @@ pub(super) struct Objects {
     deadline: Family<ReleaseLabels, Seconds>,
     source_interval: Family<ObjectLabels, Seconds>,
     source_checked: Family<ObjectLabels, Seconds>,
+    cache_events: Family<CacheLabels, Counter>,
     current: Arc<Mutex<HashMap<ObjectKey, Current>>>,
 }
 
@@ -222,6 +237,7 @@ impl Objects {
             deadline: Family::default(),
             source_interval: Family::default(),
             source_checked: Family::default(),
+            cache_events: Family::default(),
             current: Arc::default(),
         }
     }
@@ -267,6 +283,7 @@ impl Objects {
             "When a source was last checked with success, in seconds since the Unix epoch",
             objects.source_checked,
         );
+        r.register("gotk_cache_events", "Charts that were kept, or had to be fetched, by source", objects.cache_events);
     }
 
     fn current(&self) -> MutexGuard<'_, HashMap<ObjectKey, Current>> {
@@ -357,6 +374,12 @@ impl Objects {
         }
     }
 
+    pub(super) fn cache_asked(&self, namespace: &str, name: &str, found: bool) {
+        if self.each {
+            self.cache_events.get_or_create(&cache(if found { CACHE_HIT } else { CACHE_MISS }, namespace, name)).inc();
+        }
+    }
+
     pub(super) fn source_left(&self, kind: &'static str, namespace: &str, name: &str) {
         let labels = object(kind, namespace, name);
         self.source_interval.remove(&labels);
@@ -371,6 +394,11 @@ impl Objects {
         self.suspended.remove(&labels);
         self.reconcile_duration.remove(&labels);
         self.source_left(kind, namespace, name);
+        if CACHED.contains(&kind) {
+            for event in [CACHE_HIT, CACHE_MISS] {
+                self.cache_events.remove(&cache(event, namespace, name));
+            }
+        }
         let mut current = self.current();
         let Some(gone) = current.remove(&(kind, namespace.to_owned(), name.to_owned())) else { return };
         if let Some(info) = gone.info {
@@ -431,6 +459,10 @@ impl Collector for Sums {
 
 fn object(kind: &'static str, namespace: &str, name: &str) -> ObjectLabels {
     ObjectLabels { kind, name: name.to_owned(), namespace: namespace.to_owned() }
+}
+
+fn cache(event_type: &'static str, namespace: &str, name: &str) -> CacheLabels {
+    CacheLabels { event_type, name: name.to_owned(), namespace: namespace.to_owned() }
 }
 
 fn release(namespace: &str, name: &str) -> ReleaseLabels {

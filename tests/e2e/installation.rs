@@ -26,7 +26,7 @@ const EVERYTHING: &str = "replicaCount=2,serviceMonitor.enabled=true,podMonitor.
      grafanaDashboards.enabled=true,networkPolicy.enabled=true,flowSchema.enabled=true";
 
 /// Stands in for the definitions of the Prometheus operator.
-async fn monitoring_definitions(client: &Client) -> Result<()> {
+pub(crate) async fn monitoring_definitions(client: &Client) -> Result<()> {
     let definitions: Api<CustomResourceDefinition> = Api::all(client.clone());
     for kind in ["ServiceMonitor", "PodMonitor", "PrometheusRule"] {
         let plural = format!("{}s", kind.to_lowercase());

@@ -34,16 +34,16 @@ async fn installed(name: &str, values: &Value) -> Result<(Scene, Installation)> 
     Ok((scene, installation))
 }
 
-/// A ServiceAccount that may do everything inside of the scene's namespace.
-async fn deployer(scene: &Scene) -> Result<()> {
-    let metadata = json!({"name": "deployer", "namespace": scene.namespace});
+/// A ServiceAccount that may do everything inside of a namespace.
+async fn deployer(scene: &Scene, namespace: &str) -> Result<()> {
+    let metadata = json!({"name": "deployer", "namespace": namespace});
     apply(&scene.client, &json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata})).await?;
     let binding = json!({
         "apiVersion": "rbac.authorization.k8s.io/v1",
         "kind": "RoleBinding",
         "metadata": metadata,
         "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "admin"},
-        "subjects": [{"kind": "ServiceAccount", "name": "deployer", "namespace": scene.namespace}],
+        "subjects": [{"kind": "ServiceAccount", "name": "deployer", "namespace": namespace}],
     });
     apply(&scene.client, &binding).await?;
     Ok(())
@@ -118,7 +118,7 @@ async fn drop_in_may_do_everything_in_its_own_name() -> Result<()> {
 #[tokio::test]
 async fn impersonation_writes_only_in_the_name_of_service_accounts() -> Result<()> {
     let (scene, installation) = installed("impersonation", &json!({})).await?;
-    deployer(&scene).await?;
+    deployer(&scene, &scene.namespace).await?;
     lives(&scene, &json!({"serviceAccountName": "deployer"}), false).await?;
     assert_eq!(forbidden(&scene).await?, [""; 0], "the chart gives every right that this takes");
     for (verb, resource) in [
@@ -160,12 +160,50 @@ async fn impersonation_writes_only_in_the_name_of_service_accounts() -> Result<(
 async fn impersonation_can_be_narrowed_to_accounts_of_a_name_and_to_what_they_may_read() -> Result<()> {
     let values = json!({"rbac": {"serviceAccounts": ["deployer"], "readAll": false}});
     let (scene, installation) = installed("narrow", &values).await?;
-    deployer(&scene).await?;
+    deployer(&scene, &scene.namespace).await?;
     lives(&scene, &json!({"serviceAccountName": "deployer"}), true).await?;
     ensure!(!installation.may("list", "services", "").await?);
     ensure!(!installation.may("list", "pods", &scene.namespace).await?);
     release(&scene, "other", &json!({"serviceAccountName": "somebody"})).await?;
     refusal(&scene, "other", &["cannot impersonate", "serviceaccounts", "somebody"]).await?;
+    Ok(())
+}
+
+/// The records of all releases go through one operator; what one account may read of them is no business of another.
+#[tokio::test]
+async fn a_tenant_does_not_get_at_the_records_of_another() -> Result<()> {
+    let (scene, _installation) = installed("tenants", &json!({"noCrossNamespaceRefs": true})).await?;
+    deployer(&scene, &scene.namespace).await?;
+    let victim = scene.cluster.namespace(&scene.client, "victim").await?;
+    deployer(&scene, &victim).await?;
+    let chart = json!({"repo": scene.repository.url(), "name": "hello", "version": "1.0.0"});
+    let labels = json!({MINE: scene.namespace});
+    let theirs = json!({
+        "apiVersion": "helm.toolkit.fluxcd.io/v2",
+        "kind": "HelmRelease",
+        "metadata": {"name": "web", "namespace": victim, "labels": labels},
+        "spec": {"serviceAccountName": "deployer", "chart": chart, "values": {"message": "not for others"}},
+    });
+    apply(&scene.client, &theirs).await?;
+    let releases = crate::support::release::in_namespace(&scene.client, &victim);
+    let is_ready = |release: &DynamicObject| has_condition(release, "Ready", "True");
+    wait_for(&releases, "web", SOON, "ready", is_ready).await.with_context(|| scene.operator_log())?;
+
+    let spec = json!({
+        "serviceAccountName": "deployer",
+        "storageNamespace": victim,
+        "releaseName": "web",
+        "upgrade": {"preserveValues": true},
+    });
+    release(&scene, "thief", &spec).await?;
+    let account = format!("system:serviceaccount:{}:deployer", scene.namespace);
+    let message = refusal(&scene, "thief", &[&account, "cannot get resource \"secrets\"", &victim]).await?;
+    ensure!(!message.contains("not for others"), "{message}");
+    // Nor at its sources.
+    let source = json!({"kind": "HelmRepository", "name": "charts", "namespace": victim});
+    let chart = json!({"spec": {"chart": "hello", "sourceRef": source}});
+    release(&scene, "borrower", &json!({"serviceAccountName": "deployer", "chart": chart})).await?;
+    refusal(&scene, "borrower", &["cross-namespace references have been blocked"]).await?;
     Ok(())
 }
 

@@ -10,6 +10,7 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::json;
 use tempfile::TempDir;
 
+use crate::installation::monitoring_definitions;
 use crate::scene::hello;
 use crate::support::chart_server::ChartServer;
 use crate::support::cluster::{Cluster, apply};
@@ -22,11 +23,19 @@ use crate::support::programs;
 /// The repository that the README takes a chart from.
 const PUBLIC: &str = "https://stefanprodan.github.io/podinfo";
 
-/// The shell blocks of a section.
+/// The page for those who operate it.
+const OPERATING: &str = "deploy/README.md";
+
+/// The shell blocks of a section of the README.
 fn commands(section: &str) -> Result<Vec<String>> {
-    let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md"))?;
+    commands_of("README.md", section)
+}
+
+/// The shell blocks of a section of a page.
+fn commands_of(page: &str, section: &str) -> Result<Vec<String>> {
+    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(page))?;
     let heading = format!("\n## {section}\n");
-    let (_, text) = page.split_once(&heading).with_context(|| format!("the README has no section {section}"))?;
+    let (_, text) = text.split_once(&heading).with_context(|| format!("{page} has no section {section}"))?;
     let text = text.split("\n## ").next().unwrap_or_default();
     let blocks = text.split("```sh\n").skip(1).filter_map(|rest| rest.split_once("```"));
     Ok(blocks.map(|(block, _)| block.to_owned()).collect())
@@ -44,7 +53,8 @@ impl Reader {
         let programs = temporary_folder("rhumb-programs-")?;
         let kubectl = cluster.plane().context("the cluster is someone else's")?.kubectl();
         let helm = programs::helm()?.display().to_string();
-        for (name, command) in [("kubectl", kubectl), ("helm", helm)] {
+        let rhumb = env!("CARGO_BIN_EXE_rhumb").to_owned();
+        for (name, command) in [("kubectl", kubectl), ("helm", helm), ("rhumb", rhumb)] {
             let path = programs.path().join(name);
             std::fs::write(&path, format!("#!/bin/sh\nexec {command} \"$@\"\n"))?;
             std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755))?;
@@ -53,12 +63,21 @@ impl Reader {
         Ok(Self { kubeconfig: cluster.kubeconfig().to_owned(), programs, home })
     }
 
-    /// Runs a block; fails with what the shell said.
+    /// Runs a block in the project's folder; fails with what the shell said.
     fn run(&self, block: &str) -> Result<String> {
+        self.run_in(Path::new(env!("CARGO_MANIFEST_DIR")), block)
+    }
+
+    /// Runs a block that writes files.
+    fn run_at_home(&self, block: &str) -> Result<String> {
+        self.run_in(self.home.path(), block)
+    }
+
+    fn run_in(&self, folder: &Path, block: &str) -> Result<String> {
         let path = std::env::var("PATH").unwrap_or_default();
         let output = Command::new("bash")
             .args(["-euo", "pipefail", "-c", block])
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .current_dir(folder)
             .env("PATH", format!("{}:{path}", self.programs.path().display()))
             .env("HOME", self.home.path())
             .env("KUBECONFIG", &self.kubeconfig)
@@ -139,5 +158,74 @@ async fn who_follows_the_readme_gets_to_a_release_sees_it_fail_drift_and_recover
         "the failure is in the history: {}",
         said[2]
     );
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_commands_of_the_page_for_operators_do_what_it_says() -> Result<()> {
+    let cluster = Cluster::start().await?;
+    let client = cluster.client().await?;
+    let reader = Reader::new(&cluster)?;
+    let charts = temporary_folder("rhumb-charts-")?;
+    let repository = repository(&Helm::new()?, &charts)?;
+    monitoring_definitions(&client).await?;
+    let run = |section: &str| -> Result<()> {
+        for block in commands_of(OPERATING, section)? {
+            reader.run(&block)?;
+        }
+        Ok(())
+    };
+    // Two shards; their names are those of other sections, so they go again. The definitions stay.
+    run("Sharding")?;
+    reader.run("helm -n rhumb-system uninstall rhumb rhumb-shard1")?;
+    for name in ["flux-system", "apps"] {
+        apply(&client, &json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})).await?;
+    }
+    let migration = commands_of(OPERATING, "Migrating from Flux")?;
+    let install = migration.iter().find(|block| block.contains("helm install")).context("no installation")?;
+    // Inside of a list blocks are indented.
+    reader.run(install)?;
+    reader.run("helm -n flux-system uninstall rhumb")?;
+    for manifest in ["drop-in", "multi-tenant", "sharded"] {
+        reader.run(&format!("kubectl apply --server-side -f deploy/{manifest}.yaml"))?;
+        reader.run(&format!("kubectl delete -f deploy/{manifest}.yaml --wait=true"))?;
+    }
+
+    reader.run(&commands("Install")?[1])?;
+    run("Metrics and alerts")?;
+    run("Upgrade")?;
+    let program = env!("CARGO_BIN_EXE_rhumb");
+    let own = cluster.operator_kubeconfig();
+    let installation = Installation::apply(&client, program, own, "rhumb-system", &json!({})).await?;
+    let operator = Operator::start(&installation.operator_options()?).await?;
+    run("Permissions")?;
+    reader.run(&format!("helm -n apps install web {}/hello-1.0.0.tgz", charts.path().display()))?;
+    for block in commands_of(OPERATING, "Migrating from plain Helm")? {
+        reader.run_at_home(&block)?;
+    }
+    let release = json!({
+        "apiVersion": "helm.toolkit.fluxcd.io/v2",
+        "kind": "HelmRelease",
+        "metadata": {"name": "web", "namespace": "apps"},
+        "spec": {
+            "serviceAccountName": "deployer",
+            "chart": {"repo": repository.url(), "name": "hello", "version": "1.0.0"},
+        },
+    });
+    let deployment = "kubectl -n apps get deployment web-hello -o jsonpath='{.metadata.uid} {.metadata.generation}'";
+    let before = reader.run(deployment)?;
+    apply(&client, &release).await?;
+    reader
+        .run("kubectl -n apps wait helmrelease/web --for=condition=Ready --timeout=1m")
+        .with_context(|| operator.log_tail(60))?;
+    assert_eq!(reader.run(deployment)?, before, "what is as it should be is not touched");
+    let history = reader.run("helm -n apps history web")?;
+    ensure!(history.contains("superseded") && history.contains("deployed"), "{history}");
+    for block in commands_of(OPERATING, "Troubleshooting")? {
+        reader.run_at_home(&block)?;
+    }
+    run("Uninstall").with_context(|| operator.log_tail(60))?;
+    ensure!(reader.run("helm -n apps list")?.contains("hello-1.0.0"), "what was installed stays");
+    ensure!(reader.run("kubectl get helmreleases -A").is_err(), "the definitions are gone");
     Ok(())
 }

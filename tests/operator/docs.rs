@@ -129,7 +129,7 @@ fn files_that_commands_name_exist() {
     for page in PAGES {
         for command in commands(&read(page)) {
             for word in command.split([' ', '\'', '"']) {
-                if ["charts/", "crds", "deploy/", "examples/"].iter().any(|folder| word.starts_with(folder)) {
+                if ["charts/", "crds/", "deploy/", "examples/"].iter().any(|folder| word.starts_with(folder)) {
                     count += 1;
                     assert!(root().join(word).exists(), "{page}: {command}: there is no {word}");
                 }

@@ -48,6 +48,7 @@ fn tell_all(metrics: &Metrics) -> UnderWay {
     metrics.set_release("apps", "web", &facts, ReleaseState::Failed);
     metrics.set_storage_bytes("apps", "web", 4096);
     metrics.source_checked("HelmRepository", "apps", "charts", Duration::from_secs(600), 1.0);
+    metrics.cache_asked("apps", "apps-web", true);
     metrics.action_ended("install", took, false);
     metrics.chart_loaded(took);
     metrics.chart_rendered(took);
@@ -171,10 +172,11 @@ fn what_is_gone_is_told_of_no_more() {
     drop(tell_all(&metrics));
     metrics.forget("HelmRelease", "apps", "web");
     metrics.forget("HelmRepository", "apps", "charts");
+    metrics.forget("HelmChart", "apps", "apps-web");
     let text = metrics.encode().unwrap();
     let left: Vec<String> = samples(&text).into_keys().filter(|series| series.contains("\"apps\"")).collect();
     assert!(left.iter().all(|series| series.contains("status=\"Deleted\"")), "{left:?}");
-    assert_eq!(left.len(), 2);
+    assert_eq!(left.len(), 3);
 }
 
 #[test]
