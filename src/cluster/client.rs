@@ -14,7 +14,7 @@ use kube::client::{Body, ClientBuilder};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 
-use super::Error;
+use super::{Error, Fence};
 
 /// How we name ourselves to the API server; audit logs show it.
 const USER_AGENT: &str = concat!("rhumb/", env!("CARGO_PKG_VERSION"));
@@ -52,6 +52,8 @@ pub struct ConnectOptions {
     pub field_manager: String,
     /// Counts the requests.
     pub requests: RequestCounter,
+    /// Holds writes back once this process leads no more.
+    pub fence: Fence,
     /// Allow a kubeconfig that runs programs (`--insecure-kubeconfig-exec`).
     pub allow_exec: bool,
     /// Allow a kubeconfig that turns off certificate checks (`--insecure-kubeconfig-tls`).
@@ -65,6 +67,7 @@ impl Default for ConnectOptions {
             scope: WatchScope::default(),
             field_manager: super::FIELD_MANAGER.to_owned(),
             requests: RequestCounter::default(),
+            fence: Fence::default(),
             allow_exec: false,
             allow_insecure_tls: false,
         }
@@ -149,8 +152,10 @@ pub(super) async fn connect(options: &ConnectOptions) -> Result<Client, Error> {
         requests.count(&request);
         request
     });
+    let fence = options.fence.clone();
+    let fenced = tower::filter::FilterLayer::new(move |request: Request<Body>| fence.check(request));
     let builder = ClientBuilder::try_from(config).map_err(configuration)?;
-    Ok(builder.with_layer(&count).build())
+    Ok(builder.with_layer(&count).with_layer(&fenced).build())
 }
 
 /// A kubeconfig that comes from a user may neither run programs nor turn off certificate checks, unless allowed.

@@ -2,16 +2,12 @@
 //!
 //! **Invariant:** an equal status costs no request.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
-
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::api::{Api, Patch, PatchParams};
 use serde_json::json;
 
 use super::kind::{Source, identity};
-use super::watch::key;
 use crate::api::conditions::{condition_status, condition_type, reason};
 use crate::api::metadata::REQUESTED_AT_ANNOTATION;
 use crate::api::source::Artifact;
@@ -217,66 +213,32 @@ pub(super) fn put_artifact<K: Source>(object: &K, status: &mut K::Status, host: 
     });
 }
 
-/// Objects as the API server answered to our own writes, until the store has them.
-#[derive(Debug)]
-pub(super) struct Written<K>(Mutex<HashMap<(String, String), Arc<K>>>);
-
-impl<K> Default for Written<K> {
-    fn default() -> Self {
-        Self(Mutex::default())
-    }
-}
-
-impl<K: Source> Written<K> {
-    /// The newer of the store's object and the one last written.
-    pub(super) fn newest(&self, stored: Arc<K>) -> Arc<K> {
-        let mut written = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = key(&*stored);
-        let Some(ours) = written.get(&key) else { return stored };
-        if ours.meta().uid == stored.meta().uid && version(&**ours) > version(&*stored) {
-            return Arc::clone(ours);
-        }
-        written.remove(&key);
-        stored
-    }
-
-    /// Writes what differs between the object's status and the new one; says nothing if nothing does.
-    ///
-    /// # Errors
-    /// The API server refuses the write. An object that is gone is none.
-    pub(super) async fn write(&self, client: &kube::Client, object: &K, status: &K::Status) -> Result<(), kube::Error> {
-        let to_json = |status: &K::Status| serde_json::to_value(status).unwrap_or_default();
-        let before = object.status().map_or_else(|| json!({}), to_json);
-        let Some(change) = merge_patch(&before, &to_json(status)) else { return Ok(()) };
-        let (namespace, name) = identity(object);
-        let patch = json!({ "metadata": { "uid": object.meta().uid }, "status": change });
-        let api: Api<K> = Api::namespaced(client.clone(), namespace);
-        match api.patch_status(name, &manager(), &Patch::Merge(&patch)).await {
-            Ok(mut written) => {
-                written.meta_mut().managed_fields = None;
-                let mut ours = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-                ours.insert(key(object), Arc::new(written));
-                Ok(())
-            }
-            Err(kube::Error::Api(answer)) if answer.code == 404 => Ok(()),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Forgets an object that is gone.
-    pub(super) fn forget(&self, object: &K) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&key(object));
+/// Writes what differs between the object's status and the new one, and returns the object as it is then; none if nothing differs or the
+/// object is gone.
+///
+/// # Errors
+/// The API server refuses the write.
+pub(super) async fn write<K: Source>(
+    client: &kube::Client,
+    object: &K,
+    status: &K::Status,
+) -> Result<Option<K>, kube::Error> {
+    let to_json = |status: &K::Status| serde_json::to_value(status).unwrap_or_default();
+    let before = object.status().map_or_else(|| json!({}), to_json);
+    let Some(change) = merge_patch(&before, &to_json(status)) else { return Ok(None) };
+    let (namespace, name) = identity(object);
+    let patch = json!({ "metadata": { "uid": object.meta().uid }, "status": change });
+    let api: Api<K> = Api::namespaced(client.clone(), namespace);
+    match api.patch_status(name, &manager(), &Patch::Merge(&patch)).await {
+        Ok(written) => Ok(Some(written)),
+        Err(kube::Error::Api(answer)) if answer.code == 404 => Ok(None),
+        Err(error) => Err(error),
     }
 }
 
 /// How we name ourselves in writes.
 pub(super) fn manager() -> PatchParams {
     PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() }
-}
-
-/// Resource versions of one resource are ordered numbers; another form counts as oldest.
-fn version(object: &impl kube::Resource) -> u128 {
-    object.meta().resource_version.as_deref().and_then(|version| version.parse().ok()).unwrap_or_default()
 }
 
 #[cfg(test)]
