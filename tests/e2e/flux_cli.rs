@@ -4,14 +4,17 @@
 //! Where the variable `RHUMB_FLUX` names a flux program, that is run as well and its output is looked at.
 
 use std::path::PathBuf;
+use std::pin::pin;
 use std::process::Command;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use futures::StreamExt as _;
 use k8s_openapi::api::core::v1::{Event, Secret};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{Api, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams};
+use kube::runtime::{WatchStreamExt as _, watcher};
 use serde_json::{Value, json};
 
 use crate::scene::{SOON, Scene, hello, hello_spec};
@@ -108,13 +111,22 @@ impl Flux<'_> {
         Ok(self.api(kind).await?.list(&parameters).await?.iter().map(Self::row).collect())
     }
 
-    /// The columns REASON and MESSAGE of `flux events --for KIND/NAME`.
-    async fn messages(&self, kind: &str, name: &str) -> Result<Vec<String>> {
+    /// Waits for a row of `flux events --for KIND/NAME --watch` whose columns REASON and MESSAGE begin so.
+    async fn told(&self, kind: &str, name: &str, beginning: &str) -> Result<()> {
         let api: Api<Event> = Api::namespaced(self.scene.client.clone(), &self.scene.namespace);
-        let fields = format!("involvedObject.kind={kind},involvedObject.name={name}");
-        let found = api.list(&ListParams::default().fields(&fields)).await?;
-        let told = |event: Event| format!("{} {}", event.reason.unwrap_or_default(), event.message.unwrap_or_default());
-        Ok(found.into_iter().map(told).collect())
+        let about = format!("involvedObject.kind={kind},involvedObject.name={name}");
+        let mut events = pin!(watcher(api, watcher::Config::default().fields(&about)).applied_objects());
+        let found = tokio::time::timeout(SOON, async {
+            while let Some(event) = events.next().await {
+                // The watcher tries again by itself; the deadline bounds it.
+                let Ok(event) = event else { continue };
+                let row = format!("{} {}", event.reason.unwrap_or_default(), event.message.unwrap_or_default());
+                if row.starts_with(beginning) {
+                    return;
+                }
+            }
+        });
+        found.await.with_context(|| format!("no event about {kind} {name} begins with '{beginning}'"))
     }
 
     /// `flux events --for KIND/NAME`: reasons of events about these objects, as core/v1 has them.
@@ -438,8 +450,7 @@ async fn every_kind_of_source_goes_through_the_calls_of_its_commands() -> Result
         assert_eq!((suspended.as_str(), ready.as_str()), ("False", "True"), "{}", step("get"));
         assert_eq!(told, message.replace("{}", &found), "{}", step("get"));
         // events --for.
-        let events = flux.messages(kind, name).await?;
-        ensure!(events.iter().any(|told| told.starts_with(event)), "{}: {events:?}", step("events --for"));
+        flux.told(kind, name, event).await.with_context(|| step("events --for"))?;
         // reconcile, which prints the revision.
         let handled = flux.reconcile(kind, name, &[]).await.with_context(|| step("reconcile"))?;
         assert_eq!(Flux::row(&handled)[1], found, "{}", step("reconcile"));

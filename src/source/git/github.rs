@@ -83,18 +83,20 @@ impl Apps {
         let Credentials::GitHubApp(app) = &access.credentials else { return Ok(access.clone()) };
         let identity = access.identity();
         let fresh = Timestamp::now() + SignedDuration::from_secs(MARGIN);
-        let token = match self.tokens.get(&identity).filter(|token| token.until > fresh) {
-            Some(token) => token,
-            None => {
-                let (transport, access, app) = (Arc::clone(&self.transport), access.clone(), app.clone());
-                let ask = || async move { Asker::new(transport, access, app)?.token().await };
-                let token = self.asking.join(identity, ask).await?;
-                self.tokens.insert(identity, token.clone());
-                token
-            }
-        };
+        let known = self.tokens.get(&identity).filter(|token| token.until > fresh);
+        let token = if let Some(token) = known { token } else { self.ask(access, app).await? };
         let password = token.text.as_ref().to_owned();
         Ok(Access { credentials: Credentials::Basic { username: TOKEN_USER.to_owned(), password }, ..access.clone() })
+    }
+
+    /// A new token; whoever wants the same at once shares it.
+    async fn ask(&self, access: &Access, app: &GitHubApp) -> Result<Token, Error> {
+        let identity = access.identity();
+        let (transport, access, app) = (Arc::clone(&self.transport), access.clone(), app.clone());
+        let ask = || async move { Asker::new(transport, access, app)?.token().await };
+        let token = self.asking.join(identity, ask).await?;
+        self.tokens.insert(identity, token.clone());
+        Ok(token)
     }
 
     /// Forgets a token that was refused.
