@@ -95,13 +95,13 @@ pub(super) fn conclude<K: Source>(
     let generation = object.meta().generation.unwrap_or_default();
     let edit = K::edit(status);
     if let Some(token) = object.meta().annotations.as_ref().and_then(|all| all.get(REQUESTED_AT_ANNOTATION)) {
-        *edit.last_handled_reconcile_at = Some(token.clone());
+        edit.common.last_handled_reconcile_at = Some(token.clone());
     }
-    let mut conditions = Conditions::edit(edit.conditions, generation, now);
+    let mut conditions = Conditions::edit(&mut edit.common.conditions, generation, now);
     let before = conditions.get(condition_type::READY).map(|ready| (ready.status.clone(), ready.message.clone()));
     match result {
         Ok(done) => {
-            *edit.observed_generation = Some(generation);
+            edit.common.observed_generation = Some(generation);
             succeed(&mut conditions, done);
             let was_failing = before.is_some_and(|(status, _)| status == condition_status::FALSE);
             let recovered = || was_failing.then(|| (reason::SUCCEEDED, done.message.clone()));
@@ -110,7 +110,7 @@ pub(super) fn conclude<K: Source>(
         }
         Err(failed) => {
             if failed.ending == FailedEnding::Stalled {
-                *edit.observed_generation = Some(generation);
+                edit.common.observed_generation = Some(generation);
             }
             fail(&mut conditions, failed);
             // The same failure again is told by the condition alone.
@@ -129,7 +129,7 @@ pub(super) fn conclude<K: Source>(
 /// Says what came of checking the signature of an artifact: a message of success or of failure; nothing if there is none to check.
 pub(super) fn tell_verified<K: Source>(object: &K, status: &mut K::Status, result: Option<Result<String, &Failed>>) {
     let generation = object.meta().generation.unwrap_or_default();
-    let mut conditions = Conditions::edit(K::edit(status).conditions, generation, Timestamp::now());
+    let mut conditions = Conditions::edit(&mut K::edit(status).common.conditions, generation, Timestamp::now());
     let of = condition_type::SOURCE_VERIFIED;
     match result {
         None => conditions.remove(of),
@@ -200,7 +200,7 @@ pub(super) fn put_artifact<K: Source>(object: &K, status: &mut K::Status, host: 
     let (namespace, name) = identity(object);
     let folder = format!("{}/{namespace}/{name}", K::CONTROLLER);
     let edit = K::edit(status);
-    *edit.url = Some(format!("http://{host}/{folder}/{}", new.latest));
+    edit.common.url = Some(format!("http://{host}/{folder}/{}", new.latest));
     *edit.artifact = Some(Artifact {
         path: format!("{folder}/{}", new.file),
         url: format!("http://{host}/{folder}/{}", new.file),
@@ -269,22 +269,25 @@ mod tests {
 
     #[test]
     fn failures_keep_the_generation_unobserved_until_they_stall() {
-        let mut status = HelmRepositoryStatus { observed_generation: Some(-1), ..HelmRepositoryStatus::default() };
+        let mut status = HelmRepositoryStatus::default();
+        status.common.observed_generation = Some(-1);
         let now = Timestamp::UNIX_EPOCH;
         let event = conclude(&repository(), &mut status, &Err(missing(FailedEnding::Retry)), now).unwrap();
         assert_eq!((event.event_type, event.reason), (EventType::Warning, "Failed"));
-        let types: Vec<_> = status.conditions.iter().map(|condition| condition.type_.as_str()).collect();
+        let types: Vec<_> = status.common.conditions.iter().map(|condition| condition.type_.as_str()).collect();
         assert_eq!(types, ["FetchFailed", "Ready", "Reconciling"]);
-        assert_eq!(status.observed_generation, Some(-1));
-        assert_eq!(status.last_handled_reconcile_at.as_deref(), Some("now"));
+        assert_eq!(status.common.observed_generation, Some(-1));
+        assert_eq!(status.common.last_handled_reconcile_at.as_deref(), Some("now"));
         // The same again tells nothing new, and changes nothing.
         let before = status.clone();
         assert!(conclude(&repository(), &mut status, &Err(missing(FailedEnding::Retry)), Timestamp::MAX).is_none());
         assert_eq!(status, before);
 
         conclude(&repository(), &mut status, &Err(missing(FailedEnding::Stalled)), now);
-        assert!(is_true(&status.conditions, "Stalled") && find(&status.conditions, "Reconciling").is_none());
-        assert_eq!(status.observed_generation, Some(2));
+        assert!(
+            is_true(&status.common.conditions, "Stalled") && find(&status.common.conditions, "Reconciling").is_none()
+        );
+        assert_eq!(status.common.observed_generation, Some(2));
     }
 
     #[test]
@@ -294,7 +297,7 @@ mod tests {
         conclude(&repository(), &mut status, &Err(missing(FailedEnding::Retry)), now);
         let event = conclude(&repository(), &mut status, &Ok(stored()), now).unwrap();
         assert_eq!((event.event_type, event.reason), (EventType::Normal, "Succeeded"));
-        let types: Vec<_> = status.conditions.iter().map(|condition| condition.type_.as_str()).collect();
+        let types: Vec<_> = status.common.conditions.iter().map(|condition| condition.type_.as_str()).collect();
         assert_eq!(types, ["Ready", "ArtifactInStorage"]);
         let before = status.clone();
         assert!(conclude(&repository(), &mut status, &Ok(stored()), Timestamp::MAX).is_none());
