@@ -3,22 +3,34 @@
 //! Who comes back from waiting goes before who has not begun: otherwise the first of a thousand new releases would be done only
 //! after the last of them has begun.
 //!
+//! When the program stops, places are given to nobody any more: who works goes on until it is done or has to wait, and who waits stays
+//! where it is, for the next leader to take over.
+//!
 //! **Invariant:** waiting never holds a place, so a thousand releases that wait do not keep one from being worked on.
 
 use std::collections::VecDeque;
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 /// The places (`--concurrent`).
 #[derive(Clone, Debug)]
-pub struct Slots(Arc<Mutex<Queue>>);
+pub struct Slots(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    queue: Mutex<Queue>,
+    /// Told when a place comes back after the places were closed.
+    returned: Notify,
+}
 
 /// Who waits for a place, in the order in which they get one.
 #[derive(Debug)]
 struct Queue {
+    total: usize,
     free: usize,
+    closed: bool,
     /// Releases that gave their place up for a while.
     returning: VecDeque<oneshot::Sender<Place>>,
     /// Releases that have not had a place yet.
@@ -32,7 +44,24 @@ struct Place(Slots);
 impl Slots {
     /// This many places.
     pub fn new(count: usize) -> Self {
-        Self(Arc::new(Mutex::new(Queue { free: count, returning: VecDeque::new(), new: VecDeque::new() })))
+        let (returning, new) = (VecDeque::new(), VecDeque::new());
+        let queue = Queue { total: count, free: count, closed: false, returning, new };
+        Self(Arc::new(Shared { queue: Mutex::new(queue), returned: Notify::new() }))
+    }
+
+    /// Gives places to nobody any more, and waits until all that are held have come back.
+    pub async fn close(&self) {
+        self.queue().closed = true;
+        loop {
+            let returned = self.0.returned.notified();
+            {
+                let queue = self.queue();
+                if queue.free == queue.total {
+                    return;
+                }
+            }
+            returned.await;
+        }
     }
 
     /// Waits for a place.
@@ -45,7 +74,7 @@ impl Slots {
     async fn place(&self, line: impl FnOnce(&mut Queue) -> &mut VecDeque<oneshot::Sender<Place>>) -> Option<Place> {
         let turn = {
             let mut queue = self.queue();
-            if queue.free > 0 {
+            if queue.free > 0 && !queue.closed {
                 queue.free -= 1;
                 drop(queue);
                 return Some(Place(self.clone()));
@@ -59,13 +88,19 @@ impl Slots {
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
         let mut queue = self.0.queue();
+        if queue.closed {
+            queue.free += 1;
+            drop(queue);
+            self.0.0.returned.notify_waiters();
+            return;
+        }
         let next = loop {
             match queue.returning.pop_front().or_else(|| queue.new.pop_front()) {
                 // Who has gone away meanwhile is passed over.
@@ -150,6 +185,33 @@ mod tests {
         drop(second);
         assert!(returning.await.unwrap() && new.await.unwrap());
         assert_eq!((seen.recv().await, seen.recv().await), (Some("returning"), Some("new")));
+    }
+
+    #[tokio::test]
+    async fn closed_places_come_back_when_who_works_is_done_or_waits_and_go_to_nobody() {
+        let slots = Slots::new(2);
+        let (works, waits) = (slots.take().await, slots.take().await);
+        let (done, told) = oneshot::channel::<()>();
+        let waiting = tokio::spawn(async move { waits.idle(told).await });
+        while slots.queue().free == 0 {
+            tokio::task::yield_now().await;
+        }
+        let closed = tokio::spawn({
+            let slots = slots.clone();
+            async move { slots.close().await }
+        });
+        while !slots.queue().closed {
+            tokio::task::yield_now().await;
+        }
+        assert!(done.send(()).is_ok());
+        while slots.queue().returning.is_empty() {
+            tokio::task::yield_now().await;
+        }
+        assert!(!closed.is_finished(), "one works still");
+        drop(works);
+        closed.await.unwrap();
+        assert!(!waiting.is_finished(), "who waits does not go on");
+        waiting.abort();
     }
 
     #[tokio::test]

@@ -3,14 +3,12 @@
 //! In goes JSON, out comes a typed object. Fields are those of Flux's source API v1 and v1beta2.
 //! Invariant: nothing here is written by this program.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::duration::{self, Duration};
-use super::schema;
-use super::source::{AccessFrom, Artifact, LocalObjectReference, RegistryProvider};
+use super::source::{AccessFrom, Artifact, LocalObjectReference, RegistryProvider, SourceStatus};
 
 /// Files in an object store.
 #[derive(CustomResource, Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -123,23 +121,13 @@ pub enum TokenProvider {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct BucketStatus {
-    /// Generation that was last dealt with; -1 before the first.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub observed_generation: Option<i64>,
-    /// Ready and its kin.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[schemars(schema_with = "schema::conditions")]
-    pub conditions: Vec<Condition>,
-    /// URL of the newest artifact.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub url: Option<String>,
+    /// What every source has.
+    #[serde(flatten)]
+    pub common: SourceStatus,
     /// The files as last fetched.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub artifact: Option<Artifact>,
     /// spec.ignore of the artifact.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub observed_ignore: Option<String>,
-    /// Token of the last reconcile request dealt with.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub last_handled_reconcile_at: Option<String>,
 }

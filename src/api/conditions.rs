@@ -187,6 +187,14 @@ pub mod reason {
     pub const CHART_VERIFICATION_ERROR: &str = "ChartVerificationError";
     /// A signature does not match.
     pub const VERIFICATION_ERROR: &str = "VerificationError";
+    /// The signature of a commit does not match.
+    pub const INVALID_COMMIT_SIGNATURE: &str = "InvalidCommitSignature";
+    /// The signature of a tag does not match.
+    pub const INVALID_TAG_SIGNATURE: &str = "InvalidTagSignature";
+    /// A tag has no signature.
+    pub const INVALID_GIT_OBJECT: &str = "InvalidGitObject";
+    /// A tag's signature is to be checked where no tag is asked for.
+    pub const INVALID_VERIFICATION_MODE: &str = "InvalidVerificationMode";
     /// A HelmChart's source is of a kind that holds no charts.
     pub const UNSUPPORTED_SOURCE_KIND: &str = "UnsupportedSourceKind";
     /// The field needs a feature that is off or does not exist here.
@@ -199,6 +207,8 @@ pub mod reason {
     pub const READ_OPERATION_FAILED: &str = "ReadOperationFailed";
     /// A Git repository could not be read.
     pub const GIT_OPERATION_FAILED: &str = "GitOperationFailed";
+    /// The provider of a source and its Secret do not fit together.
+    pub const INVALID_PROVIDER_CONFIGURATION: &str = "InvalidProviderConfiguration";
     /// What is included by a source is not there.
     pub const NOT_FOUND: &str = "NotFound";
     /// What is included by a source has no artifact.

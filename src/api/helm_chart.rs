@@ -4,15 +4,13 @@
 //! OCIRepository is our own.
 //! Invariant: a HelmChart's source is of its own namespace.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::chart::HelmChartTemplateSpec;
 use super::duration::Duration;
-use super::schema;
-use super::source::{AccessFrom, Artifact, ReconcileStrategy, SourceKind, Verification, any_version};
+use super::source::{AccessFrom, Artifact, ReconcileStrategy, SourceKind, SourceStatus, Verification, any_version};
 
 /// One chart out of a source.
 #[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -108,9 +106,9 @@ pub struct LocalSourceReference {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct HelmChartStatus {
-    /// Generation that was last dealt with; -1 before the first.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub observed_generation: Option<i64>,
+    /// What every source has.
+    #[serde(flatten)]
+    pub common: SourceStatus,
     /// Revision of the source that the chart was last taken from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub observed_source_artifact_revision: Option<String>,
@@ -120,17 +118,7 @@ pub struct HelmChartStatus {
     /// Values files as found, when missing ones are ignored.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub observed_values_files: Vec<String>,
-    /// Ready and its kin.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[schemars(schema_with = "schema::conditions")]
-    pub conditions: Vec<Condition>,
-    /// URL of the newest artifact.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub url: Option<String>,
     /// The chart as last fetched or built.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub artifact: Option<Artifact>,
-    /// Token of the last reconcile request dealt with.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub last_handled_reconcile_at: Option<String>,
 }

@@ -227,7 +227,7 @@ pub struct ValuesReference {
 }
 
 /// Kind of an object that holds values.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub enum ValuesReferenceKind {
     /// A Secret.
     Secret,

@@ -3,14 +3,13 @@
 //! In goes JSON, out comes a typed object. Fields are those of Flux's source API v1 and v1beta2, which are equal.
 //! Invariant: the type of a repository is what `spec.type` says, never guessed from its URL.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::duration::{self, Duration};
 use super::schema;
-use super::source::{AccessFrom, Artifact, LocalObjectReference, RegistryProvider};
+use super::source::{AccessFrom, Artifact, LocalObjectReference, RegistryProvider, SourceStatus};
 
 /// A chart repository.
 #[derive(CustomResource, Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -83,22 +82,12 @@ pub enum RepositoryType {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct HelmRepositoryStatus {
-    /// Generation that was last dealt with; -1 before the first.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub observed_generation: Option<i64>,
-    /// Ready and its kin.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[schemars(schema_with = "schema::conditions")]
-    pub conditions: Vec<Condition>,
-    /// URL of the newest artifact.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub url: Option<String>,
+    /// What every source has.
+    #[serde(flatten)]
+    pub common: SourceStatus,
     /// The index as last fetched.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub artifact: Option<Artifact>,
-    /// Token of the last reconcile request dealt with.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub last_handled_reconcile_at: Option<String>,
 }
 
 impl HelmRepositorySpec {

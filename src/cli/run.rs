@@ -16,7 +16,7 @@ use super::gates::{self, Gates};
 use crate::admin::{self, Readiness};
 use crate::api;
 use crate::api::helm_release::DriftMode;
-use crate::controller::{self, Config, KubeConfigTrust, Sources};
+use crate::controller::{self, Config, KubeConfigTrust, LeaseTimes, Sources};
 use crate::source::Egress;
 use crate::telemetry::{Encoding, Metrics, install_logging};
 
@@ -57,7 +57,7 @@ pub(super) struct Run {
     /// How much intervals vary, in percent
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u8).range(0..=100))]
     interval_jitter_percentage: u8,
-    /// How long running actions may take to end when the operator stops
+    /// How long actions may go on after the operator is told to stop, until each is done or has to wait; what waits is handed over at once
     #[arg(long, default_value = "600s", value_parser = duration)]
     graceful_shutdown_timeout: Duration,
     /// Drift mode of releases that state none
@@ -87,6 +87,18 @@ pub(super) struct Run {
     /// Elect a leader among several processes
     #[arg(long, action = clap::ArgAction::Set, num_args = 0..=1, default_value_t = false, default_missing_value = "true", require_equals = true)]
     enable_leader_election: bool,
+    /// How long other processes wait after the leader's last renewal before they take over
+    #[arg(long, default_value = "35s", value_parser = duration)]
+    leader_election_lease_duration: Duration,
+    /// How long the leader may fail to renew before it stops; shorter than the lease
+    #[arg(long, default_value = "30s", value_parser = duration)]
+    leader_election_renew_deadline: Duration,
+    /// How often the leader renews and others look
+    #[arg(long, default_value = "5s", value_parser = duration)]
+    leader_election_retry_period: Duration,
+    /// Give the lease up when the operator stops, so that another need not wait for its end
+    #[arg(long, default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true", require_equals = true)]
+    leader_election_release_on_cancel: bool,
     /// URL of a notification-controller that events are posted to; none if empty
     #[arg(long, default_value = "", value_parser = events_address)]
     events_addr: EventsAddress,
@@ -141,14 +153,6 @@ struct WithoutEffect {
     override_manager: Vec<String>,
     #[arg(long, hide = true)]
     snapshot_digest_algo: Option<String>,
-    #[arg(long, hide = true)]
-    leader_election_lease_duration: Option<String>,
-    #[arg(long, hide = true)]
-    leader_election_renew_deadline: Option<String>,
-    #[arg(long, hide = true)]
-    leader_election_retry_period: Option<String>,
-    #[arg(long, hide = true, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true", require_equals = true)]
-    leader_election_release_on_cancel: Option<bool>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -187,6 +191,7 @@ impl Run {
     /// Runs the operator until a signal stops it.
     pub(super) fn execute(self) -> anyhow::Result<()> {
         install_logging(&self.log_level, self.log_encoding)?;
+        self.check_lease_times()?;
         self.without_effect.report();
         for gate in self.feature_gates.without_effect() {
             tracing::warn!(gate, "the feature gate is accepted for compatibility and has no effect");
@@ -206,6 +211,37 @@ impl Run {
         tokio::spawn(admin::serve_metrics(exposition, Arc::clone(&metrics), stop.clone().cancelled_owned()));
         tokio::spawn(stop_on_signal(stop.clone())?);
         Box::pin(controller::run(self.config(), metrics, readiness, stop)).await?;
+        Ok(())
+    }
+
+    fn lease_times(&self) -> LeaseTimes {
+        LeaseTimes {
+            duration: self.leader_election_lease_duration,
+            renew_deadline: self.leader_election_renew_deadline,
+            retry_period: self.leader_election_retry_period,
+            release_on_cancel: self.leader_election_release_on_cancel,
+        }
+    }
+
+    /// The rules of client-go, without which two processes could lead at once.
+    fn check_lease_times(&self) -> anyhow::Result<()> {
+        let times = self.lease_times();
+        anyhow::ensure!(
+            times.renew_deadline < times.duration,
+            "--leader-election-renew-deadline ({:?}) must be shorter than --leader-election-lease-duration ({:?})",
+            times.renew_deadline,
+            times.duration
+        );
+        anyhow::ensure!(
+            times.retry_period.mul_f64(1.2) < times.renew_deadline,
+            "--leader-election-retry-period ({:?}) must be shorter than --leader-election-renew-deadline ({:?}) by a fifth",
+            times.retry_period,
+            times.renew_deadline
+        );
+        anyhow::ensure!(
+            times.duration.subsec_nanos() == 0 && !times.retry_period.is_zero(),
+            "--leader-election-lease-duration is told to others in whole seconds, and --leader-election-retry-period must not be 0"
+        );
         Ok(())
     }
 
@@ -244,7 +280,7 @@ impl Run {
                 insecure_tls: self.insecure_kubeconfig_tls,
             },
             events_address: self.events_addr.0.clone(),
-            leader_election: self.enable_leader_election,
+            leader_election: self.enable_leader_election.then(|| self.lease_times()),
         }
     }
 }
@@ -265,10 +301,6 @@ impl WithoutEffect {
             ("--default-kubeconfig-service-account", self.default_kubeconfig_service_account.is_some()),
             ("--override-manager", !self.override_manager.is_empty()),
             ("--snapshot-digest-algo", self.snapshot_digest_algo.is_some()),
-            ("--leader-election-lease-duration", self.leader_election_lease_duration.is_some()),
-            ("--leader-election-renew-deadline", self.leader_election_renew_deadline.is_some()),
-            ("--leader-election-retry-period", self.leader_election_retry_period.is_some()),
-            ("--leader-election-release-on-cancel", self.leader_election_release_on_cancel.is_some()),
         ];
         for (flag, _) in given.into_iter().filter(|(_, given)| *given) {
             tracing::warn!(flag, "the flag is accepted for compatibility and has no effect");

@@ -17,7 +17,7 @@ use kube::client::{Body, ClientBuilder};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 
-use super::Error;
+use super::{Error, Fence};
 use crate::telemetry::Requests;
 
 /// How we name ourselves to the API server; audit logs show it.
@@ -58,6 +58,8 @@ pub struct ConnectOptions {
     pub requests: RequestCounter,
     /// Counts the answers.
     pub answers: Requests,
+    /// Holds writes back once this process leads no more.
+    pub fence: Fence,
     /// Allow a kubeconfig that runs programs (`--insecure-kubeconfig-exec`).
     pub allow_exec: bool,
     /// Allow a kubeconfig that turns off certificate checks (`--insecure-kubeconfig-tls`).
@@ -72,6 +74,7 @@ impl Default for ConnectOptions {
             field_manager: super::FIELD_MANAGER.to_owned(),
             requests: RequestCounter::default(),
             answers: Requests::default(),
+            fence: Fence::default(),
             allow_exec: false,
             allow_insecure_tls: false,
         }
@@ -158,8 +161,10 @@ pub(super) async fn connect(options: &ConnectOptions) -> Result<Client, Error> {
     });
     let answers = options.answers.clone();
     let tell = tower::layer::layer_fn(move |inner| Answered { inner, answers: answers.clone() });
+    let fence = options.fence.clone();
+    let fenced = tower::filter::FilterLayer::new(move |request: Request<Body>| fence.check(request));
     let builder = ClientBuilder::try_from(config).map_err(configuration)?;
-    Ok(builder.with_layer(&count).with_layer(&tell).build())
+    Ok(builder.with_layer(&tell).with_layer(&count).with_layer(&fenced).build())
 }
 
 /// Counts what comes back from a server.

@@ -19,6 +19,7 @@ mod discovery;
 mod drift;
 mod echo;
 mod error;
+mod fence;
 mod inventory;
 mod lookup;
 mod merge;
@@ -43,6 +44,7 @@ pub use crds::{CrdPolicy, CrdReport};
 pub use delete::{DeleteOptions, DeleteReport, Propagation};
 pub use discovery::{ApiVersions, Discovery, ResourceKind};
 pub use error::{Class, Error, Failure, FieldConflict, Operation};
+pub use fence::{Fence, Fenced};
 pub use inventory::{ActionGuard, LiveObject, ReleaseKey, Touch, TouchKind, Watches, label};
 pub use lookup::ClusterLookup;
 pub use retry::pause;
@@ -81,6 +83,11 @@ impl Cluster {
     pub async fn connect(options: &ConnectOptions) -> Result<Self, Error> {
         let client = client::connect(options).await?;
         Ok(Self::from_client(client, options.scope.clone(), &options.field_manager))
+    }
+
+    /// A client with connections of its own and nothing else.
+    pub async fn client_of(options: &ConnectOptions) -> Result<Client, Error> {
+        client::connect(options).await
     }
 
     /// Uses a client that exists, such as one over a fake API server. Must be called on a tokio runtime.

@@ -180,12 +180,12 @@ fn from_helm_chart(chart: &Arc<HelmChart>) -> Result<FoundChart, Error> {
         Error::SourcePending(format!("HelmChart '{name}' is not ready: {why}"))
     };
     let Some(status) = &chart.status else { return Err(pending()) };
-    if status.observed_generation != metadata.generation {
+    if status.common.observed_generation != metadata.generation {
         return Err(pending());
     }
-    let ready = find(&status.conditions, condition_type::READY);
+    let ready = find(&status.common.conditions, condition_type::READY);
     let message = ready.map_or_else(|| "does not have an artifact".to_owned(), |ready| ready.message.clone());
-    let stalled = is_true(&status.conditions, condition_type::STALLED);
+    let stalled = is_true(&status.common.conditions, condition_type::STALLED);
     match &status.artifact {
         Some(artifact) if !stalled => Ok(FoundChart {
             facts: ChartFacts {
@@ -230,13 +230,15 @@ async fn from_oci_repository(repository: &Arc<OciRepository>, ctx: &Context) -> 
         metadata.name.as_deref().unwrap_or_default()
     );
     let not_ready = |why: &str| Error::SourceNotReady(format!("OCIRepository '{name}' is not ready: {why}"));
-    let Some(status) = repository.status.as_ref().filter(|status| status.observed_generation == metadata.generation)
+    let Some(status) =
+        repository.status.as_ref().filter(|status| status.common.observed_generation == metadata.generation)
     else {
         let why = "latest generation of object has not been reconciled";
         return Err(Error::SourcePending(format!("OCIRepository '{name}' is not ready: {why}")));
     };
-    let message = find(&status.conditions, condition_type::READY).map(|ready| ready.message.clone());
-    let Some(artifact) = status.artifact.as_ref().filter(|_| !is_true(&status.conditions, condition_type::STALLED))
+    let message = find(&status.common.conditions, condition_type::READY).map(|ready| ready.message.clone());
+    let Some(artifact) =
+        status.artifact.as_ref().filter(|_| !is_true(&status.common.conditions, condition_type::STALLED))
     else {
         return Err(not_ready(message.as_deref().unwrap_or("does not have an artifact")));
     };

@@ -6,6 +6,7 @@ use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher as _, Hasher as _};
 use std::time::Duration;
 
+use super::lease::LeaseTimes;
 use crate::api::helm_release::DriftMode;
 use crate::source::Egress;
 
@@ -57,7 +58,8 @@ pub struct Config {
     pub max_retry_delay: Duration,
     /// How much intervals vary, in percent, so that releases do not come all at once.
     pub interval_jitter_percentage: u8,
-    /// How long running actions may take to end when the program stops.
+    /// How long actions may go on after the program is told to stop, until each is done or has to wait. Those that wait are handed over to
+    /// whoever leads next.
     pub graceful_shutdown_timeout: Duration,
     /// Drift mode of releases that state none.
     pub default_drift_mode: DriftMode,
@@ -75,8 +77,8 @@ pub struct Config {
     pub kubeconfigs: KubeConfigTrust,
     /// Where events are posted to, besides the API server.
     pub events_address: Option<reqwest::Url>,
-    /// Whether one of several processes leads.
-    pub leader_election: bool,
+    /// How one of several processes leads; none where there is only one.
+    pub leader_election: Option<LeaseTimes>,
 }
 
 impl Config {

@@ -17,7 +17,7 @@ use super::observe::ForeignActions;
 use super::remote::Remotes;
 use super::requeue::Patience;
 use super::sources::{SourceStores, Sources};
-use super::status::Written;
+use super::written::Written;
 use crate::action::Slots;
 use crate::api::conditions::{condition_status, condition_type, find, is_true, reason};
 use crate::api::metadata::{
@@ -40,7 +40,7 @@ pub(super) struct Context {
     pub(super) remotes: Remotes,
     pub(super) source_stores: SourceStores,
     pub(super) releases: Store<HelmRelease>,
-    pub(super) written: Written,
+    pub(super) written: Written<HelmRelease>,
     pub(super) events: Events,
     pub(super) metrics: Arc<Metrics>,
     pub(super) backoff: Backoff,

@@ -68,17 +68,21 @@ fn to_json(release: &HelmRelease) -> Value {
     serde_json::to_value(release).unwrap_or_default()
 }
 
-/// Whether a release depends on another by an expression, which any change of either can make true.
-pub(super) fn depends_by_expression(release: &HelmRelease, namespace: &str, name: &str) -> bool {
-    let (own_namespace, _) = identity(release);
-    let by_expression = |dependency: &&DependencyReference| dependency.ready_expr.is_some();
-    release.spec.depends_on.iter().filter(by_expression).any(|it| key(it, own_namespace) == (namespace, name))
+/// A release that another depends on.
+pub(super) struct DependencyKey<'a> {
+    pub(super) namespace: &'a str,
+    pub(super) name: &'a str,
+    /// Whether an expression tells that it is ready, which any change of either can make true.
+    pub(super) by_expression: bool,
 }
 
-/// Whether a release depends on another.
-pub(super) fn depends_on(release: &HelmRelease, namespace: &str, name: &str) -> bool {
+/// The releases that a release depends on.
+pub(super) fn depends_on(release: &HelmRelease) -> impl Iterator<Item = DependencyKey<'_>> {
     let (own_namespace, _) = identity(release);
-    release.spec.depends_on.iter().any(|dependency| key(dependency, own_namespace) == (namespace, name))
+    release.spec.depends_on.iter().map(move |dependency| {
+        let (namespace, name) = key(dependency, own_namespace);
+        DependencyKey { namespace, name, by_expression: dependency.ready_expr.is_some() }
+    })
 }
 
 fn key<'a>(dependency: &'a DependencyReference, own_namespace: &'a str) -> (&'a str, &'a str) {

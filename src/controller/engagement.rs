@@ -77,8 +77,7 @@ impl Engagements {
     }
 
     /// Tells the reconcile of a release, if one is under way, what would wake it.
-    pub(super) fn tell(&self, release: &HelmRelease, trigger: &Trigger) {
-        let (namespace, name) = identity(release);
+    pub(super) fn tell(&self, namespace: &str, name: &str, trigger: &Trigger) {
         let mailbox = self.all().get(&(namespace.to_owned(), name.to_owned())).cloned();
         let Some(mailbox) = mailbox else { return };
         let mut triggers = mailbox.triggers();
@@ -202,10 +201,10 @@ mod tests {
         let all = Engagements::default();
         let slots = Slots::new(2);
         let web = all.begin(&release("web"), slots.take().await);
-        all.tell(&release("web"), &trigger("Secret"));
-        all.tell(&release("other"), &trigger("Secret"));
-        all.tell(&release("web"), &trigger("Secret"));
-        all.tell(&release("web"), &trigger("HelmChart"));
+        all.tell("ns", "web", &trigger("Secret"));
+        all.tell("ns", "other", &trigger("Secret"));
+        all.tell("ns", "web", &trigger("Secret"));
+        all.tell("ns", "web", &trigger("HelmChart"));
         assert_eq!(web.mailbox.next().await, trigger("Secret"));
         assert_eq!(web.mailbox.next().await, trigger("HelmChart"));
         assert!(web.mailbox.triggers().is_empty());

@@ -61,7 +61,7 @@ pub(super) async fn finalize(
     let rest: Vec<String> = finalizers.into_iter().filter(|finalizer| finalizer != FINALIZER).collect();
     write_finalizers(release, &rest, ctx).await?;
     let (namespace, name) = identity(release);
-    ctx.written.forget(namespace, name);
+    ctx.written.forget(release);
     ctx.backoff.reset(namespace, name);
     ctx.contests.forget(&ReleaseKey { namespace: namespace.to_owned(), name: name.to_owned() });
     ctx.metrics.forget("HelmRelease", namespace, name);
@@ -157,11 +157,7 @@ async fn write_finalizers(
     let params = PatchParams { field_manager: Some(ctx.config.field_manager.clone()), ..PatchParams::default() };
     let what = || format!("the finalizers of HelmRelease {namespace}/{name}");
     match api.patch(name, &params, &Patch::Merge(&patch)).await {
-        Ok(written) => {
-            let written = Arc::new(written);
-            ctx.written.keep(&written);
-            Ok(written)
-        }
+        Ok(written) => Ok(ctx.written.keep(written)),
         Err(kube::Error::Api(status)) if status.is_not_found() => Ok(Arc::new(release.clone())),
         Err(source) => Err(Error::write(what(), source)),
     }

@@ -6,29 +6,25 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use jiff::Timestamp;
-use kube_runtime::controller::Action;
-use kube_runtime::reflector::ObjectRef;
 
 use super::act::{Draft, act};
 use super::context::{Context, identity};
 use super::engagement::Engagement;
 use super::error::Class;
 use super::prerequisites::{Inputs, gather};
+use super::queue::Next;
 use super::requeue::Ending;
 use super::{Error, finalize, observe, prerequisites, target};
+use crate::action::Slot;
 use crate::api::HelmRelease;
 use crate::lifecycle::{self, Decision, Event, EventType, Outcome, ReleaseAction, Strategy, Turn};
 
 /// Reconciles one HelmRelease; errors are told in its status and decide when it is tried again.
-pub(super) async fn reconcile(stored: Arc<HelmRelease>, ctx: Arc<Context>) -> Result<Action, Error> {
+pub(super) async fn reconcile(stored: Arc<HelmRelease>, slot: Slot, ctx: Arc<Context>) -> Next {
     let started = Instant::now();
-    let waiting = ctx.metrics.reconcile_queued("helmrelease");
-    let slot = ctx.slots.take().await;
     let (namespace, name) = identity(&stored);
-    ctx.metrics.reconcile_started("helmrelease", namespace, name, waiting);
+    ctx.metrics.reconcile_started("helmrelease", namespace, name);
     let engagement = ctx.engagements.begin(&stored, slot);
-    // It may have changed while it waited for its place.
-    let stored = ctx.releases.get(&ObjectRef::from_obj(&*stored)).unwrap_or(stored);
     let release = ctx.written.newest(stored);
     let (ending, release) = match Box::pin(run(&release, &engagement, &ctx)).await {
         Ok((ending, release)) => (ending, release),
@@ -40,7 +36,7 @@ pub(super) async fn reconcile(stored: Arc<HelmRelease>, ctx: Arc<Context>) -> Re
     let (namespace, name) = identity(&release);
     ctx.metrics.reconcile_ended("helmrelease", "HelmRelease", namespace, name, started.elapsed(), ending.result());
     ctx.tell_metrics(&release);
-    Ok(ending.action(&release, &ctx))
+    ending.next(&release, &ctx)
 }
 
 async fn run(

@@ -3,7 +3,9 @@
 //! A holder renews its Lease; others watch whether it changes and take it when it has not for its whole duration, measured by their own
 //! clock, so that clocks need not agree. Whoever cannot renew in time stops before anybody else may take over.
 //!
-//! **Invariant:** `lead` returns, and its work is dropped, before the Lease that it held can belong to another.
+//! A process that is paused meanwhile cannot stop in time; its [`Fence`] then holds back what it would write when it wakes up.
+//!
+//! **Invariant:** `lead` returns, and its work is dropped, before the Lease that it held can belong to another, or nothing is written.
 
 use std::future::Future;
 use std::time::{Duration, Instant};
@@ -14,7 +16,33 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
 use kube::api::{Api, PostParams};
 use tokio_util::sync::CancellationToken;
 
-/// How the Lease is held; the times are Flux's defaults.
+use crate::cluster::Fence;
+
+/// How a Lease is held (`--leader-election-…`); the defaults are Flux's.
+#[derive(Clone, Debug)]
+pub struct LeaseTimes {
+    /// How long others wait after the last renewal before they take over.
+    pub duration: Duration,
+    /// How long renewing may fail before the holder stops.
+    pub renew_deadline: Duration,
+    /// How often the holder renews and others look.
+    pub retry_period: Duration,
+    /// Whether the Lease is given up when the program stops, so that another need not wait.
+    pub release_on_cancel: bool,
+}
+
+impl Default for LeaseTimes {
+    fn default() -> Self {
+        Self {
+            duration: Duration::from_secs(35),
+            renew_deadline: Duration::from_secs(30),
+            retry_period: Duration::from_secs(5),
+            release_on_cancel: true,
+        }
+    }
+}
+
+/// A competition for a Lease.
 #[derive(Clone, Debug)]
 pub(super) struct Election {
     /// The Lease's name.
@@ -23,27 +51,13 @@ pub(super) struct Election {
     pub(super) namespace: String,
     /// Who this process is; unique among all that compete.
     pub(super) identity: String,
-    /// How long others wait after the last renewal before they take over.
-    pub(super) duration: Duration,
-    /// How long renewing may fail before the holder stops.
-    pub(super) renew_deadline: Duration,
-    /// How often the holder renews and others look.
-    pub(super) retry_period: Duration,
+    /// How it is held.
+    pub(super) times: LeaseTimes,
+    /// What holds back the writes of a process that leads no more.
+    pub(super) fence: Fence,
 }
 
 impl Election {
-    /// An election with Flux's times: 35 s, 30 s, 5 s.
-    pub(super) fn new(name: String, namespace: String, identity: String) -> Self {
-        Self {
-            name,
-            namespace,
-            identity,
-            duration: Duration::from_secs(35),
-            renew_deadline: Duration::from_secs(30),
-            retry_period: Duration::from_secs(5),
-        }
-    }
-
     /// Waits for the Lease, runs the work while holding it, and gives it up afterwards.
     ///
     /// Returns whether the Lease was lost before the work ended. The work is cancelled by being dropped.
@@ -54,34 +68,38 @@ impl Election {
         work: impl Future<Output = ()>,
     ) -> bool {
         let leases: Api<Lease> = Api::namespaced(client, &self.namespace);
-        let Some(held) = self.acquire(&leases, stop).await else { return false };
+        let Some((held, since)) = self.acquire(&leases, stop).await else { return false };
+        self.fence.open_until(since + self.times.renew_deadline);
         tracing::info!(lease = %self.name, identity = %self.identity, "became leader");
         let lost = {
             tokio::pin!(work);
             tokio::select! {
                 () = &mut work => false,
-                () = self.keep(&leases, held) => true,
+                () = self.keep(&leases, held, since) => true,
             }
         };
+        self.fence.close();
         if lost {
             tracing::error!(lease = %self.name, "lost the lease: stopping at once");
-        } else {
+        } else if self.times.release_on_cancel {
             self.release(&leases).await;
         }
         lost
     }
 
-    async fn acquire(&self, leases: &Api<Lease>, stop: &CancellationToken) -> Option<Lease> {
+    /// The Lease, and when it was asked for.
+    async fn acquire(&self, leases: &Api<Lease>, stop: &CancellationToken) -> Option<(Lease, Instant)> {
         let mut seen: Option<(Option<String>, Instant)> = None;
         loop {
+            let asked = Instant::now();
             match self.try_acquire(leases, &mut seen).await {
-                Ok(Some(lease)) => return Some(lease),
+                Ok(Some(lease)) => return Some((lease, asked)),
                 Ok(None) => {}
                 Err(error) => tracing::warn!(lease = %self.name, %error, "cannot get the lease"),
             }
             tokio::select! {
                 () = stop.cancelled() => return None,
-                () = tokio::time::sleep(self.retry_period) => {}
+                () = tokio::time::sleep(self.times.retry_period) => {}
             }
         }
     }
@@ -106,7 +124,7 @@ impl Election {
                 _ => seen.insert((version, Instant::now())).1,
             };
             let duration = spec.lease_duration_seconds.and_then(|seconds| u64::try_from(seconds).ok());
-            if since.elapsed() < duration.map_or(self.duration, Duration::from_secs) {
+            if since.elapsed() < duration.map_or(self.times.duration, Duration::from_secs) {
                 return Ok(None);
             }
         }
@@ -117,15 +135,19 @@ impl Election {
     }
 
     /// Renews until that has failed for too long, or somebody else holds the Lease.
-    async fn keep(&self, leases: &Api<Lease>, mut held: Lease) {
-        let mut renewed = Instant::now();
+    ///
+    /// Others count from when the server took a renewal, so this process has to count from when it asked for it.
+    async fn keep(&self, leases: &Api<Lease>, mut held: Lease, since: Instant) {
+        let mut renewed = since;
         loop {
-            tokio::time::sleep(self.retry_period).await;
-            let Some(left) = self.renew_deadline.checked_sub(renewed.elapsed()) else { return };
+            self.fence.open_until(renewed + self.times.renew_deadline);
+            tokio::time::sleep(self.times.retry_period).await;
+            let Some(left) = self.times.renew_deadline.checked_sub(renewed.elapsed()) else { return };
+            let asked = Instant::now();
             match tokio::time::timeout(left, self.renew(leases, &held)).await {
                 Ok(Ok(Some(lease))) => {
                     held = lease;
-                    renewed = Instant::now();
+                    renewed = asked;
                 }
                 Ok(Ok(None)) => match leases.get(&self.name).await {
                     Ok(lease)
@@ -170,7 +192,7 @@ impl Election {
         let now = MicroTime(Timestamp::now());
         LeaseSpec {
             holder_identity: Some(self.identity.clone()),
-            lease_duration_seconds: i32::try_from(self.duration.as_secs()).ok(),
+            lease_duration_seconds: i32::try_from(self.times.duration.as_secs()).ok(),
             acquire_time: Some(acquired.unwrap_or_else(|| now.clone())),
             renew_time: Some(now),
             lease_transitions: Some(transitions),

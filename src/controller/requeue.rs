@@ -6,9 +6,8 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use kube_runtime::controller::Action;
-
 use super::context::Context;
+use super::queue::Next;
 use crate::api::HelmRelease;
 use crate::telemetry::ReconcileResult;
 
@@ -63,10 +62,10 @@ pub(super) enum Ending {
 
 impl Ending {
     /// The answer for the queue.
-    pub(super) fn action(self, release: &HelmRelease, ctx: &Context) -> Action {
+    pub(super) fn next(self, release: &HelmRelease, ctx: &Context) -> Next {
         let (namespace, name) = super::context::identity(release);
         match self {
-            Self::Retry | Self::Failed => return Action::requeue(ctx.backoff.failed(namespace, name)),
+            Self::Retry | Self::Failed => return Next::After(ctx.backoff.failed(namespace, name)),
             Self::Settled
             | Self::Stalled
             | Self::Left
@@ -79,13 +78,13 @@ impl Ending {
             }
         }
         match self {
-            Self::Settled => Action::requeue(ctx.config.jittered(release.interval().as_std())),
-            Self::Waiting => Action::requeue(ctx.config.jittered(ctx.config.requeue_dependency)),
-            Self::Patient => Action::requeue(PATIENCE),
-            Self::Interrupted => Action::requeue(Duration::ZERO),
-            Self::Await(left) => Action::requeue(left),
-            Self::RetryAfter(interval) => Action::requeue(ctx.config.jittered(interval)),
-            Self::Stalled | Self::Left | Self::Retry | Self::Failed => Action::await_change(),
+            Self::Settled => Next::After(ctx.config.jittered(release.interval().as_std())),
+            Self::Waiting => Next::After(ctx.config.jittered(ctx.config.requeue_dependency)),
+            Self::Patient => Next::After(PATIENCE),
+            Self::Interrupted => Next::After(Duration::ZERO),
+            Self::Await(left) => Next::After(left),
+            Self::RetryAfter(interval) => Next::After(ctx.config.jittered(interval)),
+            Self::Stalled | Self::Left | Self::Retry | Self::Failed => Next::OnChange,
         }
     }
 

@@ -1,12 +1,8 @@
 //! Writes the status of a HelmRelease: only what changed, and never twice.
 //!
-//! The store that reconciles read from lags behind our own writes. What the API server answered to a write is therefore kept until the
-//! store has caught up, so that no reconcile ever decides on a status older than the one it wrote.
-//!
 //! **Invariant:** an equal status costs no request.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use kube::api::{Api, Patch, PatchParams};
@@ -19,40 +15,6 @@ use crate::cluster::pause;
 
 /// After so long no other attempt to write a status is begun.
 const LONGEST_WRITE: Duration = Duration::from_secs(60);
-
-/// Objects as the API server answered to our own writes, until the store has them.
-#[derive(Debug, Default)]
-pub(super) struct Written(Mutex<HashMap<(String, String), Arc<HelmRelease>>>);
-
-impl Written {
-    /// The newer of the store's object and the one last written.
-    pub(super) fn newest(&self, stored: Arc<HelmRelease>) -> Arc<HelmRelease> {
-        let (namespace, name) = identity(&stored);
-        let mut written = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (namespace.to_owned(), name.to_owned());
-        let Some(ours) = written.get(&key) else { return stored };
-        if ours.metadata.uid == stored.metadata.uid && version(ours) > version(&stored) {
-            return Arc::clone(ours);
-        }
-        written.remove(&key);
-        stored
-    }
-
-    pub(super) fn keep(&self, object: &Arc<HelmRelease>) {
-        let (namespace, name) = identity(object);
-        let key = (namespace.to_owned(), name.to_owned());
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(key, Arc::clone(object));
-    }
-
-    pub(super) fn forget(&self, namespace: &str, name: &str) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&(namespace.to_owned(), name.to_owned()));
-    }
-}
-
-/// Resource versions of one resource are ordered numbers (Kubernetes 1.35 and later say so); another form counts as oldest.
-fn version(release: &HelmRelease) -> u128 {
-    release.metadata.resource_version.as_deref().and_then(|version| version.parse().ok()).unwrap_or_default()
-}
 
 impl Context {
     /// Writes what differs between the object's status and the new one, and returns the object as it is now.
@@ -83,9 +45,7 @@ impl Context {
             tokio::time::sleep(pause).await;
             attempts += 1;
         };
-        let written = Arc::new(written);
-        self.written.keep(&written);
-        Ok(written)
+        Ok(self.written.keep(written))
     }
 }
 

@@ -4,7 +4,7 @@
 //!
 //! **Invariant:** a trigger only wakes; what is true is read anew by the reconcile.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
 use futures::{Stream, StreamExt as _};
@@ -17,12 +17,11 @@ use kube_runtime::watcher::{self, watcher};
 
 use super::config::Config;
 use super::context::identity;
-use super::dependencies::{depends_by_expression, depends_on};
 use super::engagement::{Engagements, Trigger};
+use super::interests::{Interests, Role};
 use super::sources::Changed;
-use crate::api::chart::ChartReferenceKind;
+use crate::api::HelmRelease;
 use crate::api::helm_release::ValuesReferenceKind;
-use crate::api::{ChartRequest, HelmRelease};
 use crate::cluster::Touch;
 use crate::storage::StorageTouch;
 
@@ -31,6 +30,7 @@ use crate::storage::StorageTouch;
 pub(super) struct Waker {
     releases: Store<HelmRelease>,
     engagements: Engagements,
+    interests: Arc<Mutex<Interests>>,
     sender: UnboundedSender<ObjectRef<HelmRelease>>,
 }
 
@@ -41,79 +41,86 @@ impl Waker {
         engagements: Engagements,
     ) -> (Self, UnboundedReceiver<ObjectRef<HelmRelease>>) {
         let (sender, receiver) = unbounded();
-        (Self { releases, engagements, sender }, receiver)
+        (Self { releases, engagements, interests: Arc::default(), sender }, receiver)
+    }
+
+    /// Takes a release as its watch tells of it: what it names wakes it from now on.
+    pub(super) fn note(&self, release: &HelmRelease) {
+        self.interests().note(release);
+    }
+
+    /// Forgets a release that is gone.
+    pub(super) fn forget(&self, namespace: &str, name: &str) {
+        self.interests().forget(namespace, name);
+    }
+
+    fn interests(&self) -> MutexGuard<'_, Interests> {
+        self.interests.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The release itself has changed.
     pub(super) fn release(&self, release: &HelmRelease) {
         let (namespace, name) = identity(release);
         let trigger = Trigger { kind: "HelmRelease", namespace: namespace.to_owned(), name: name.to_owned() };
-        self.engagements.tell(release, &trigger);
-        self.wake(release);
+        self.engagements.tell(namespace, name, &trigger);
+        self.wake(ObjectRef::from_obj(release));
     }
 
-    fn wake(&self, release: &HelmRelease) {
+    fn wake(&self, release: ObjectRef<HelmRelease>) {
         // The receiver is gone only while the program stops.
-        let _ = self.sender.unbounded_send(ObjectRef::from_obj(release));
+        let _ = self.sender.unbounded_send(release);
     }
 
     /// What releases are made of has changed; one that is being worked on may have to begin anew.
-    fn input(&self, trigger: &Trigger, concerns: impl Fn(&HelmRelease) -> bool) {
-        for release in self.releases.state() {
-            if concerns(&release) {
-                self.engagements.tell(&release, trigger);
-                self.wake(&release);
-            }
+    fn input(&self, role: Role, kind: &'static str, namespace: &str, name: &str) {
+        let trigger = Trigger { kind, namespace: namespace.to_owned(), name: name.to_owned() };
+        let concerned = self.interests().in_role(role, namespace, name);
+        for release in concerned {
+            self.engagements.tell(release.namespace.as_deref().unwrap_or_default(), &release.name, &trigger);
+            self.wake(release);
         }
     }
 
-    fn wake_where(&self, concerns: impl Fn(&HelmRelease) -> bool) {
-        for release in self.releases.state() {
-            if concerns(&release) {
-                self.wake(&release);
-            }
+    fn wake_all(&self, role: Role, namespace: &str, name: &str) {
+        let concerned = self.interests().in_role(role, namespace, name);
+        for release in concerned {
+            self.wake(release);
         }
     }
 
     /// A source has changed.
     pub(super) fn source(&self, changed: &Changed) {
         let Changed { kind, namespace, name } = changed;
-        let trigger = Trigger { kind, namespace: namespace.clone(), name: name.clone() };
-        self.input(&trigger, |release| uses_source(release, changed));
+        self.input(Role::Source(kind), kind, namespace, name);
     }
 
     /// A HelmRelease has changed: those that depend on it may go on.
-    pub(super) fn dependants(&self, release: &HelmRelease) {
-        let (namespace, name) = identity(release);
-        self.wake_where(|other| depends_on(other, namespace, name));
+    pub(super) fn dependants(&self, namespace: &str, name: &str) {
+        self.wake_all(Role::Dependency, namespace, name);
     }
 
     /// A HelmRelease has changed in any way: expressions about it may hold now.
-    pub(super) fn expressions(&self, release: &HelmRelease) {
-        let (namespace, name) = identity(release);
-        self.wake_where(|other| depends_by_expression(other, namespace, name));
+    pub(super) fn expressions(&self, namespace: &str, name: &str) {
+        self.wake_all(Role::Expression, namespace, name);
     }
 
     /// Somebody else has touched a live object.
     pub(super) fn touch(&self, touch: &Touch) {
         let key = ObjectRef::new(&touch.release.name).within(&touch.release.namespace);
-        if let Some(release) = self.releases.get(&key) {
+        if self.releases.get(&key).is_some() {
             tracing::debug!(object = %touch.object, release = %touch.release, "a live object was touched");
-            self.wake(&release);
+            self.wake(key);
         }
     }
 
     /// Somebody else has written or deleted a release record.
     pub(super) fn record(&self, touch: &StorageTouch) {
-        self.wake_where(|release| {
-            release.storage_namespace() == touch.key.namespace && release.release_name() == touch.key.name
-        });
+        self.wake_all(Role::Record, &touch.key.namespace, &touch.key.name);
     }
 
     /// A watched ConfigMap or Secret has changed.
     fn values(&self, kind: ValuesReferenceKind, namespace: &str, name: &str) {
-        let trigger = Trigger { kind: kind.as_str(), namespace: namespace.to_owned(), name: name.to_owned() };
-        self.input(&trigger, |release| identity(release).0 == namespace && uses_config(release, kind, name));
+        self.input(Role::Values(kind), kind.as_str(), namespace, name);
     }
 
     /// Watches the labelled ConfigMaps and Secrets, by their metadata only; ends never, unless none are to be watched.
@@ -153,30 +160,4 @@ where
             }
         }
     })
-}
-
-/// Whether values or the kubeconfig of a release come from an object of its namespace.
-fn uses_config(release: &HelmRelease, kind: ValuesReferenceKind, name: &str) -> bool {
-    let has_values = release.spec.values_from.iter().any(|reference| reference.kind == kind && reference.name == name);
-    let kubeconfig = release.spec.kube_config.as_ref().and_then(|reference| reference.secret_ref.as_ref());
-    has_values || kind == ValuesReferenceKind::Secret && kubeconfig.is_some_and(|reference| reference.name == name)
-}
-
-fn uses_source(release: &HelmRelease, changed: &Changed) -> bool {
-    let (own, _) = identity(release);
-    match release.chart_request() {
-        Ok(ChartRequest::Template(template)) => {
-            let namespace = template.spec.source_ref.namespace_or(own);
-            changed.kind == "HelmChart" && changed.namespace == namespace && changed.name == release.helm_chart_name()
-        }
-        Ok(ChartRequest::Reference(reference)) => {
-            let kind = match reference.kind {
-                ChartReferenceKind::HelmChart => "HelmChart",
-                ChartReferenceKind::OciRepository => "OCIRepository",
-                ChartReferenceKind::ExternalArtifact => "ExternalArtifact",
-            };
-            changed.kind == kind && changed.namespace == reference.namespace_or(own) && changed.name == reference.name
-        }
-        Ok(ChartRequest::Inline(_)) | Err(_) => false,
-    }
 }

@@ -11,12 +11,13 @@ const AUTOSCALER: (&str, &str) = ("kube-controller-manager", "scale");
 /// Where workloads have their number of replicas.
 pub const REPLICAS: &str = "/spec/replicas";
 
-/// The fields that another manager has.
+/// The fields that another manager has. They are kept as text, a tenth of the parsed size, for they are seldom asked for.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FieldOwner {
-    manager: String,
-    subresource: String,
-    fields: Value,
+    manager: Box<str>,
+    subresource: Box<str>,
+    /// `fieldsV1` in JSON.
+    fields: Box<str>,
 }
 
 impl FieldOwner {
@@ -27,21 +28,22 @@ impl FieldOwner {
             let text = |name: &str| entry.get(name).and_then(Value::as_str).unwrap_or_default();
             let (manager, subresource) = (text("manager"), text("subresource"));
             (manager != ours && subresource != "status").then(|| Self {
-                manager: manager.to_owned(),
-                subresource: subresource.to_owned(),
-                fields: entry.get("fieldsV1").cloned().unwrap_or_default(),
+                manager: manager.into(),
+                subresource: subresource.into(),
+                fields: entry.get("fieldsV1").map(Value::to_string).unwrap_or_default().into(),
             })
         };
         entries.filter_map(owner).collect()
     }
 
     fn is_autoscaler(&self) -> bool {
-        (self.manager.as_str(), self.subresource.as_str()) == AUTOSCALER
+        (&*self.manager, &*self.subresource) == AUTOSCALER
     }
 
     /// Whether the field at a pointer into `declared`, or the list or map that it is in as a whole, is this manager's.
     fn has(&self, declared: &Value, pointer: &str) -> bool {
-        let (mut fields, mut value) = (&self.fields, Some(declared));
+        let all: Value = serde_json::from_str(&self.fields).unwrap_or_default();
+        let (mut fields, mut value) = (&all, Some(declared));
         for step in pointer.split('/').skip(1) {
             let name = step.replace("~1", "/").replace("~0", "~");
             let item = value.and_then(Value::as_array).and_then(|items| items.get(name.parse::<usize>().ok()?));
@@ -78,7 +80,7 @@ fn of_item<'a>(fields: &'a Value, item: &Value) -> Option<&'a Value> {
 
 /// The other manager that the field at a pointer into `declared` belongs to.
 pub fn owner_of<'a>(owners: &'a [FieldOwner], declared: &Value, pointer: &str) -> Option<&'a str> {
-    owners.iter().find(|owner| owner.has(declared, pointer)).map(|owner| owner.manager.as_str())
+    owners.iter().find(|owner| owner.has(declared, pointer)).map(|owner| &*owner.manager)
 }
 
 /// Whether an autoscaler has set the number of replicas, which is then its business.

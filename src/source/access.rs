@@ -61,6 +61,30 @@ pub enum Credentials {
     Registries(Vec<RegistryLogin>),
     /// A key for a server that is reached by SSH.
     Ssh(SshIdentity),
+    /// An app of GitHub, which gets tokens for where it is installed.
+    GitHubApp(GitHubApp),
+}
+
+/// An app of GitHub, and where it is installed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct GitHubApp {
+    /// Its number.
+    pub id: u64,
+    /// Where it is installed.
+    pub installation: Installation,
+    /// Its private RSA key, in PEM.
+    pub key: Vec<u8>,
+    /// The address of GitHub's API.
+    pub api: Url,
+}
+
+/// Where an app of GitHub is installed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Installation {
+    /// The number of the installation.
+    Id(u64),
+    /// The organization or user who has installed it.
+    Owner(String),
 }
 
 /// What is needed to talk to an SSH server.
@@ -179,6 +203,16 @@ impl Credentials {
                 add(identity.passphrase.as_deref().unwrap_or_default().as_bytes());
                 add(identity.known_hosts.as_bytes());
             }
+            Self::GitHubApp(app) => {
+                add(b"github app");
+                add(&app.id.to_le_bytes());
+                match &app.installation {
+                    Installation::Id(id) => add(&id.to_le_bytes()),
+                    Installation::Owner(owner) => add(format!("@{owner}").as_bytes()),
+                }
+                add(&app.key);
+                add(app.api.as_str().as_bytes());
+            }
         }
     }
 
@@ -189,7 +223,7 @@ impl Credentials {
                 basic(username, password)
             }
             Self::Bearer(token) => bearer(token),
-            Self::Anonymous | Self::Basic { .. } | Self::Registries(_) | Self::Ssh(_) => None,
+            Self::Anonymous | Self::Basic { .. } | Self::Registries(_) | Self::Ssh(_) | Self::GitHubApp(_) => None,
         }
     }
 }
@@ -256,6 +290,7 @@ impl fmt::Debug for Credentials {
             Self::Bearer(_) => f.write_str("Bearer(..)"),
             Self::Registries(logins) => write!(f, "Registries({})", logins.len()),
             Self::Ssh(_) => f.write_str("Ssh(..)"),
+            Self::GitHubApp(app) => write!(f, "GitHubApp({}, ..)", app.id),
         }
     }
 }

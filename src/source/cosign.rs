@@ -28,7 +28,7 @@ use serde::Deserialize;
 use x509_parser::pem::Pem;
 
 use super::library::Library;
-use super::registry::{Descriptor, Manifest, Reference};
+use super::registry::{Descriptor, Manifest, Reference, Registries};
 use super::{Access, Error};
 
 /// What a manifest of a bundle is kept for.
@@ -101,23 +101,31 @@ impl Library {
         keys: &PublicKeys,
     ) -> Result<(), Error> {
         let reference = Reference::of(access, name)?.digested(digest);
-        let mut seen = Seen::default();
-        if self.bundles_verify(access, &reference, keys, &mut seen).await?
-            || self.tags_verify(access, &reference, keys, &mut seen).await?
-        {
+        let mut check =
+            Check { registries: &self.0.registries, access, reference: &reference, keys, signatures: 0, of_others: 0 };
+        if check.bundles().await? || check.tag().await? {
             return Ok(());
         }
-        Err(Error::Verification { reference: reference.to_string(), message: seen.told(keys) })
+        Err(Error::Verification { reference: reference.to_string(), message: check.told() })
     }
+}
 
-    async fn bundles_verify(
-        &self,
-        access: &Access,
-        reference: &Reference,
-        keys: &PublicKeys,
-        seen: &mut Seen,
-    ) -> Result<bool, Error> {
-        let registries = &self.0.registries;
+/// The check of one artifact.
+struct Check<'a> {
+    registries: &'a Registries,
+    access: &'a Access,
+    reference: &'a Reference,
+    keys: &'a PublicKeys,
+    /// How many signatures were looked at.
+    signatures: usize,
+    /// How many of them are good, but of something else.
+    of_others: usize,
+}
+
+impl Check<'_> {
+    /// Whether a bundle that refers to the artifact is signed by one of the keys.
+    async fn bundles(&mut self) -> Result<bool, Error> {
+        let Self { registries, access, reference, keys, .. } = *self;
         // What a registry says of itself cannot be trusted before it is checked, so a wrong type is found out by the bundle itself.
         let referrers = registries.referrers(access, reference).await?;
         let bundles = referrers.iter().filter(|found| is_bundle(found)).take(MAX_SIGNATURES);
@@ -128,7 +136,7 @@ impl Library {
                 continue;
             };
             let bytes = registries.layer(access, &at, layer, ("signature", MAX_SIGNATURE_SIZE)).await?;
-            seen.signatures += 1;
+            self.signatures += 1;
             if Bundle::verifies(&bytes, reference.artifact(), keys) {
                 return Ok(true);
             }
@@ -136,30 +144,42 @@ impl Library {
         Ok(false)
     }
 
-    async fn tags_verify(
-        &self,
-        access: &Access,
-        reference: &Reference,
-        keys: &PublicKeys,
-        seen: &mut Seen,
-    ) -> Result<bool, Error> {
+    /// Whether a layer behind the artifact's tag of signatures is signed by one of the keys.
+    async fn tag(&mut self) -> Result<bool, Error> {
+        let Self { registries, access, reference, keys, .. } = *self;
         let tag = reference.tagged(&format!("{}.sig", reference.artifact().replace(':', "-")));
-        let Some(manifest) = self.0.registries.manifest_if_there(access, &tag).await? else { return Ok(false) };
+        let Some(manifest) = registries.manifest_if_there(access, &tag).await? else { return Ok(false) };
         for layer in signature_layers(&manifest) {
             let annotated = layer.annotations.as_ref().and_then(|all| all.get(SIGNATURE));
             let Some(signature) = annotated.and_then(|text| STANDARD.decode(text).ok()) else {
                 continue;
             };
-            let payload = self.0.registries.layer(access, &tag, layer, ("signature", MAX_SIGNATURE_SIZE)).await?;
-            seen.signatures += 1;
+            let payload = registries.layer(access, &tag, layer, ("signature", MAX_SIGNATURE_SIZE)).await?;
+            self.signatures += 1;
             if keys.have_signed(&payload, &signature) {
                 if is_payload_of(&payload, reference.artifact()) {
                     return Ok(true);
                 }
-                seen.of_others += 1;
+                self.of_others += 1;
             }
         }
         Ok(false)
+    }
+
+    /// Why nothing was good.
+    fn told(&self) -> String {
+        let count = self.keys.0.len();
+        match (self.signatures, self.of_others) {
+            (0, _) => format!(
+                "no signature was found: neither a bundle ({BUNDLE}) that refers to it nor a tag with the ending .sig"
+            ),
+            (signatures, 0) => {
+                format!("no matching signatures: none of {signatures} is by one of the {count} keys of the Secret")
+            }
+            (_, of_others) => {
+                format!("no matching signatures: {of_others} by a key of the Secret are for another digest")
+            }
+        }
     }
 }
 
@@ -172,31 +192,6 @@ fn is_bundle(found: &ImageIndexEntry) -> bool {
     match found.artifact_type.as_deref().filter(|kind| !kind.is_empty()) {
         Some(kind) => kind.starts_with(BUNDLE_PREFIX),
         None => found.annotations.iter().flatten().any(|(key, _)| key == "dev.sigstore.bundle.content"),
-    }
-}
-
-/// What was looked at.
-#[derive(Default)]
-struct Seen {
-    signatures: usize,
-    /// Good signatures, of something else.
-    of_others: usize,
-}
-
-impl Seen {
-    fn told(&self, keys: &PublicKeys) -> String {
-        let count = keys.0.len();
-        match self {
-            Self { signatures: 0, .. } => format!(
-                "no signature was found: neither a bundle ({BUNDLE}) that refers to it nor a tag with the ending .sig"
-            ),
-            Self { of_others: 0, signatures } => {
-                format!("no matching signatures: none of {signatures} is by one of the {count} keys of the Secret")
-            }
-            Self { of_others, .. } => {
-                format!("no matching signatures: {of_others} by a key of the Secret are for another digest")
-            }
-        }
     }
 }
 

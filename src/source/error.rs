@@ -207,6 +207,22 @@ pub enum Error {
         /// What went wrong.
         message: String,
     },
+    /// A GitHub App gets no token.
+    #[error("failed to configure authentication options: GitHub App {app}: {message}")]
+    GitHubApp {
+        /// The app's number.
+        app: u64,
+        /// What went wrong; never a key or token.
+        message: String,
+    },
+    /// The provider of a source and the rest of its spec, or its Secret, do not fit together.
+    #[error("{message}")]
+    Provider {
+        /// What does not fit.
+        message: String,
+        /// Whether the spec alone can put it right.
+        is_spec: bool,
+    },
     /// A Git repository has no commit at all.
     #[error("git repository is empty")]
     EmptyGitRepository,
@@ -232,7 +248,8 @@ impl Error {
         match self {
             Self::InvalidUrl { .. } => reason::URL_INVALID,
             Self::Unauthorized { .. } if step == Step::Git => reason::GIT_OPERATION_FAILED,
-            Self::Secret { .. } | Self::Unauthorized { .. } => reason::AUTHENTICATION_FAILED,
+            Self::Secret { .. } | Self::Unauthorized { .. } | Self::GitHubApp { .. } => reason::AUTHENTICATION_FAILED,
+            Self::Provider { .. } => reason::INVALID_PROVIDER_CONFIGURATION,
             Self::EmptyGitRepository => reason::EMPTY_GIT_REPOSITORY,
             Self::Build { stage, .. } => match stage {
                 BuildStage::Metadata => reason::METADATA_PATCH_ERROR,
@@ -277,6 +294,7 @@ impl Error {
             | Self::NotFound { in_registry: false, .. }
             | Self::ValuesFile { .. }
             | Self::Build { stage: BuildStage::Metadata, .. }
+            | Self::Provider { is_spec: true, .. }
             | Self::Unsupported { .. } => Class::Terminal,
             Self::Secret { .. }
             | Self::Unauthorized { .. }
@@ -292,6 +310,8 @@ impl Error {
             | Self::Registry { .. }
             | Self::Object { .. }
             | Self::Git { .. }
+            | Self::GitHubApp { .. }
+            | Self::Provider { .. }
             | Self::EmptyGitRepository
             | Self::Build { .. }
             | Self::Layer { .. } => Class::Transient,

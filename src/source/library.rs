@@ -20,7 +20,7 @@ use super::http::{Answer, Ask, Http, Validators, shown};
 use super::index::{MAX_INDEX_SIZE, hint, index_url, parse_range};
 use super::registry::{Descriptor, Reference, Registries};
 use super::transport::Transport;
-use super::{Access, Error, Index, digest};
+use super::{Access, Error, Index, Tree, digest};
 use crate::chart::Chart;
 use crate::version::Version;
 
@@ -32,6 +32,10 @@ const MAX_KEPT_INDEXES: u64 = 128 * 1024 * 1024;
 const INDEX_IDLE: Duration = Duration::from_secs(2 * 3600);
 /// How many archives are remembered by what they were fetched as.
 const MAX_REMEMBERED: u64 = 20_000;
+/// How many trees of files are kept on disk that nobody uses.
+const MAX_TREES: u64 = 32;
+/// How long a tree of files is kept that nobody asks for.
+const TREE_IDLE: Duration = Duration::from_secs(1800);
 /// How long a tag is taken to stand for the same chart.
 const TAG_AGE: Duration = Duration::from_secs(600);
 
@@ -49,6 +53,9 @@ pub(super) struct Inner {
     /// What an archive's URL, or a layer's digest, gave to whom.
     pub(super) archives: Cache<(Identity, String), Arc<str>>,
     fetching_archives: Flights<(Identity, String), Loaded>,
+    /// Files that somebody else serves, by URL and digest.
+    pub(super) trees: Cache<(String, String), Arc<Tree>>,
+    pub(super) fetching_trees: Flights<(String, String), Arc<Tree>>,
     /// What a tag gave to whom.
     tags: Cache<(Identity, String), Arc<str>>,
 }
@@ -131,7 +138,7 @@ impl Library {
             .build();
         let http = Arc::new(Http::new(Arc::clone(&transport)));
         Self(Arc::new(Inner {
-            git: Arc::new(Git::new(Arc::clone(&http), egress)),
+            git: Arc::new(Git::new(Arc::clone(&http), Arc::clone(&transport), egress)),
             http,
             registries: Registries::new(transport),
             charts: ChartCache::default(),
@@ -139,6 +146,8 @@ impl Library {
             fetching_indexes: Flights::default(),
             archives: Cache::new(MAX_REMEMBERED),
             fetching_archives: Flights::default(),
+            trees: Cache::builder().max_capacity(MAX_TREES).time_to_idle(TREE_IDLE).build(),
+            fetching_trees: Flights::default(),
             tags: Cache::builder().max_capacity(MAX_REMEMBERED).time_to_live(TAG_AGE).build(),
         }))
     }

@@ -33,20 +33,21 @@ mod tree;
 mod values_files;
 
 pub use access::{
-    Access, ClientCertificate, Credentials, DEFAULT_TIMEOUT, Proxy, RegistryLogin, SshIdentity, Tls, url_login,
+    Access, ClientCertificate, Credentials, DEFAULT_TIMEOUT, GitHubApp, Installation, Proxy, RegistryLogin,
+    SshIdentity, Tls, url_login,
 };
 pub use build::{AccessTo, BuildRequest, build_chart, chart_version, normalise};
 pub use cosign::PublicKeys;
 pub use egress::Egress;
 pub use error::{BuildStage, Class, Error, Step};
 pub use git::{
-    Checkout, Commit, GitReference, GitRevision, MAX_COMMIT_FILES, MAX_FOLDER_DEPTH, MAX_OBJECT_SIZE, MAX_PACK_SIZE,
-    Wanted,
+    AuthorKeys, Checkout, Commit, GitReference, GitRevision, GitTag, MAX_COMMIT_FILES, MAX_FOLDER_DEPTH,
+    MAX_OBJECT_SIZE, MAX_PACK_SIZE, Signed, Wanted,
 };
 pub use index::{Entry, Index, MAX_INDEX_SIZE};
 pub use library::{ArtifactLayer, ArtifactReference, ArtifactRevision, Fetched, Library, MAX_CHART_ARCHIVE_SIZE};
 pub use registry::CHART_LAYER;
 pub use secret::Secret;
 pub use served::MAX_TREE_ARCHIVE_SIZE;
-pub use tree::{MAX_TREE_FILE_SIZE, SourceIgnore, Tree, clean_path};
+pub use tree::{MAX_TREE_FILE_SIZE, MAX_TREE_SIZE, SourceIgnore, Tree, clean_path};
 pub use values_files::{Merged, is_override, merge};

@@ -12,12 +12,14 @@ use serde::Deserialize;
 use url::Url;
 
 use super::access::Proxy;
-use super::{ClientCertificate, Credentials, Error, RegistryLogin, SshIdentity, Tls};
+use super::{ClientCertificate, Credentials, Error, GitHubApp, Installation, RegistryLogin, SshIdentity, Tls};
 
 /// The key of a docker configuration in a Secret of type `kubernetes.io/dockerconfigjson`.
 const DOCKER_CONFIG: &str = ".dockerconfigjson";
 /// The longest address of a proxy, as in Flux.
 const MAX_PROXY_ADDRESS: usize = 2048;
+/// Where GitHub's API is.
+const GITHUB_API: &str = "https://api.github.com";
 /// What the user of an entry is called when its password is an identity token, in some registries' documentation.
 const TOKEN_USER: &str = "<token>";
 
@@ -53,9 +55,6 @@ impl Secret<'_> {
     /// # Errors
     /// What the URL's kind of server needs is missing or half there.
     pub fn git_credentials(&self, url: &str) -> Result<Credentials, Error> {
-        if self.data.contains_key("githubAppID") {
-            return Err(self.error("holds the data of a GitHub App, which is not supported by this version"));
-        }
         if url.starts_with("ssh://") {
             let key = self.data.get("identity").filter(|key| !key.is_empty()).cloned();
             let key = key.ok_or_else(|| self.error("an SSH URL needs 'identity', a private key"))?;
@@ -69,6 +68,49 @@ impl Secret<'_> {
             return Ok(Credentials::Bearer(token));
         }
         self.credentials()
+    }
+
+    /// Whether there are the data of a GitHub App.
+    pub fn has_github_app(&self) -> bool {
+        self.data.get("githubAppID").is_some_and(|id| !id.is_empty())
+    }
+
+    /// A GitHub App: `githubAppID`, `githubAppPrivateKey`, one of `githubAppInstallationID` and `githubAppInstallationOwner` and, for a
+    /// server of one's own, `githubAppBaseURL`.
+    ///
+    /// # Errors
+    /// Something of it is missing or cannot be what it should.
+    pub fn github_app(&self) -> Result<GitHubApp, Error> {
+        let given = |key: &str| -> Result<Option<String>, Error> {
+            Ok(self.text(key)?.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty()))
+        };
+        let number = |key: &str, text: &str| {
+            text.parse().map_err(|_| self.error(&format!("'{key}' is not a number of digits only")))
+        };
+        let id = given("githubAppID")?.ok_or_else(|| self.error("has no 'githubAppID'"))?;
+        let owner = given("githubAppInstallationOwner")?;
+        let installation = match (given("githubAppInstallationID")?, owner) {
+            (Some(id), None) => Installation::Id(number("githubAppInstallationID", &id)?),
+            (None, Some(owner)) if owner.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '-') => {
+                Installation::Owner(owner)
+            }
+            (None, Some(_)) => {
+                return Err(self.error("'githubAppInstallationOwner' is not a name of letters, digits and hyphens"));
+            }
+            (Some(_), Some(_)) => {
+                return Err(self.error("has both 'githubAppInstallationID' and 'githubAppInstallationOwner'"));
+            }
+            (None, None) => {
+                return Err(self.error("has neither 'githubAppInstallationID' nor 'githubAppInstallationOwner'"));
+            }
+        };
+        let key = self.data.get("githubAppPrivateKey").filter(|key| !key.is_empty()).cloned();
+        let key = key.ok_or_else(|| self.error("has no 'githubAppPrivateKey'"))?;
+        let base = given("githubAppBaseURL")?.unwrap_or_else(|| GITHUB_API.to_owned());
+        let api = Url::parse(&base).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+        let api = api.filter(|url| url.username().is_empty() && url.password().is_none() && url.query().is_none());
+        let api = api.ok_or_else(|| self.error("'githubAppBaseURL' is no plain URL with http or https"))?;
+        Ok(GitHubApp { id: number("githubAppID", &id)?, installation, key, api })
     }
 
     /// The certificates: `tls.crt` with `tls.key`, `ca.crt`, or all three; the old names `certFile`, `keyFile` and `caFile` will do.
@@ -212,7 +254,7 @@ impl Credentials {
     /// What is known of us for a registry's host.
     pub(super) fn for_registry(&self, host: &str) -> Option<RegistryCredentials<'_>> {
         match self {
-            Self::Anonymous | Self::Ssh(_) => None,
+            Self::Anonymous | Self::Ssh(_) | Self::GitHubApp(_) => None,
             Self::Basic { username, password } => Some(RegistryCredentials::Password(username, password)),
             Self::Bearer(token) => Some(RegistryCredentials::Token(token)),
             Self::Registries(logins) => {

@@ -10,7 +10,7 @@ use url::Url;
 use super::cache::Loaded;
 use super::http::{Answer, Ask, shown};
 use super::library::{Fetched, Library, MAX_CHART_ARCHIVE_SIZE, http_url};
-use super::{Access, Error, digest};
+use super::{Access, BuildStage, Error, Tree, digest};
 
 /// The most bytes that the archive of a tree of files (a source artifact) may have.
 pub const MAX_TREE_ARCHIVE_SIZE: u64 = 256 * 1024 * 1024;
@@ -46,13 +46,32 @@ impl Library {
         Ok(loaded)
     }
 
-    /// The archive of a tree of files (`.tar.gz`) at a URL at which somebody else serves it, checked by its digest.
+    /// The files in the archive (`.tar.gz`) at a URL at which somebody else serves it, checked by its digest.
     ///
     /// # Errors
-    /// It cannot be fetched, is larger than [`MAX_TREE_ARCHIVE_SIZE`], or has another digest.
-    pub async fn tree(&self, url: &str, digest: &str) -> Result<Bytes, Error> {
+    /// It cannot be fetched, is larger than [`MAX_TREE_ARCHIVE_SIZE`], has another digest, or cannot be unpacked.
+    pub async fn tree(&self, url: &str, digest: &str) -> Result<Arc<Tree>, Error> {
+        let key = (url.to_owned(), digest.to_owned());
+        if let Some(tree) = self.0.trees.get(&key) {
+            return Ok(tree);
+        }
+        let (library, (url, digest)) = (self.clone(), key.clone());
+        let tree = self.0.fetching_trees.join(key.clone(), || async move { library.fetch_tree(&url, &digest).await });
+        let tree = tree.await?;
+        self.0.trees.insert(key, Arc::clone(&tree));
+        Ok(tree)
+    }
+
+    async fn fetch_tree(&self, url: &str, digest: &str) -> Result<Arc<Tree>, Error> {
         let access = Access::anonymous(url);
-        self.served(&access, &http_url(&access)?, digest, ("source artifact", MAX_TREE_ARCHIVE_SIZE)).await
+        let place = http_url(&access)?;
+        let bytes = self.served(&access, &place, digest, ("source artifact", MAX_TREE_ARCHIVE_SIZE)).await?;
+        let unpacked = tokio::task::spawn_blocking(move || Tree::from_archive(&bytes)).await;
+        let unpacked = unpacked.unwrap_or_else(|error| Err(error.to_string()));
+        unpacked.map(Arc::new).map_err(|message| Error::Build {
+            stage: BuildStage::Package,
+            message: format!("source artifact at {}: {message}", shown(&place)),
+        })
     }
 
     async fn served(

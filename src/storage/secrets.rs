@@ -156,7 +156,11 @@ impl Secrets {
         let body = body.to_string().into_bytes();
         let build = || path(&kind(), Some(&key.namespace)).replace(&object.name, &PostParams::default(), body.clone());
         match self.write(Operation::Replace, &object, &body, build).await {
-            Ok(written) => Ok(self.written(key, release, &written, slimming)),
+            Ok(written) => {
+                // Nobody asks for the version that is replaced any more.
+                self.shared.decoded.invalidate(&self.version(stored.uid.clone(), stored.resource_version.clone()));
+                Ok(self.written(key, release, &written, slimming))
+            }
             Err(failure) if failure.code == 409 => Err(Error::Changed { secret: object.name }),
             Err(failure) if failure.code == 404 => {
                 self.shared.index.deleted(key, release.revision);

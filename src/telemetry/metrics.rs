@@ -246,17 +246,21 @@ impl Metrics {
         self.requests.clone()
     }
 
-    /// Notes that an object waits for work; give the answer to [`Metrics::reconcile_started`].
+    /// Notes that an object waits for work; give the answer to [`Metrics::reconcile_taken`].
     pub fn reconcile_queued(&self, controller: &'static str) -> Waiting {
         self.queue_adds.get_or_create(&QueueLabels { name: controller, controller }).inc();
         self.queue.wait(controller)
     }
 
-    /// Notes that a reconcile begins.
-    pub fn reconcile_started(&self, controller: &'static str, namespace: &str, name: &str, waited: Waiting) {
+    /// Notes that an object has waited until its turn.
+    pub fn reconcile_taken(&self, controller: &'static str, waited: Waiting) {
         let labels = QueueLabels { name: controller, controller };
         self.queue_wait.get_or_create(&labels).observe(waited.since().as_secs_f64());
         drop(waited);
+    }
+
+    /// Notes that a reconcile begins.
+    pub fn reconcile_started(&self, controller: &'static str, namespace: &str, name: &str) {
         self.active_workers.get_or_create(&ControllerLabels { controller }).inc();
         self.queue.start(controller, namespace, name);
     }

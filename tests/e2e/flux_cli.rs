@@ -4,18 +4,22 @@
 //! Where the variable `RHUMB_FLUX` names a flux program, that is run as well and its output is looked at.
 
 use std::path::PathBuf;
+use std::pin::pin;
 use std::process::Command;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use futures::StreamExt as _;
 use k8s_openapi::api::core::v1::{Event, Secret};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{Api, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams};
+use kube::runtime::{WatchStreamExt as _, watcher};
 use serde_json::{Value, json};
 
-use crate::scene::{SOON, Scene, hello_spec};
+use crate::scene::{SOON, Scene, hello, hello_spec};
 use crate::support::cluster::{apply, pin, wait_for, wait_gone};
+use crate::support::git_server::{GitFolder, GitServer};
 use crate::support::registry::Registry;
 use crate::support::release::{condition, has_condition};
 
@@ -105,6 +109,24 @@ impl Flux<'_> {
             parameters = parameters.fields(&format!("metadata.name={name}"));
         }
         Ok(self.api(kind).await?.list(&parameters).await?.iter().map(Self::row).collect())
+    }
+
+    /// Waits for a row of `flux events --for KIND/NAME --watch` whose columns REASON and MESSAGE begin so.
+    async fn told(&self, kind: &str, name: &str, beginning: &str) -> Result<()> {
+        let api: Api<Event> = Api::namespaced(self.scene.client.clone(), &self.scene.namespace);
+        let about = format!("involvedObject.kind={kind},involvedObject.name={name}");
+        let mut events = pin!(watcher(api, watcher::Config::default().fields(&about)).applied_objects());
+        let found = tokio::time::timeout(SOON, async {
+            while let Some(event) = events.next().await {
+                // The watcher tries again by itself; the deadline bounds it.
+                let Ok(event) = event else { continue };
+                let row = format!("{} {}", event.reason.unwrap_or_default(), event.message.unwrap_or_default());
+                if row.starts_with(beginning) {
+                    return;
+                }
+            }
+        });
+        found.await.with_context(|| format!("no event about {kind} {name} begins with '{beginning}'"))
     }
 
     /// `flux events --for KIND/NAME`: reasons of events about these objects, as core/v1 has them.
@@ -330,6 +352,182 @@ async fn events_trace_tree_and_debug_find_what_they_read() -> Result<()> {
 
     // debug: what it shows stands in spec and status.
     ensure!(status["history"][0]["digest"].is_string() && status["observedGeneration"].is_i64(), "{status}");
+    Ok(())
+}
+
+/// A source of a kind, what `flux create source` writes of it, and what `flux get` shows of it.
+struct Created {
+    kind: &'static str,
+    name: &'static str,
+    spec: Value,
+    /// How the revision begins.
+    revision: &'static str,
+    /// What the program reads in the column MESSAGE, with the revision in the place of braces.
+    message: &'static str,
+    /// How the first event begins: reason and message.
+    event: &'static str,
+}
+
+/// A source of each kind, with a server behind each.
+fn every_kind(scene: &Scene, git: &GitServer, registry: &Registry) -> Vec<Created> {
+    vec![
+        Created {
+            kind: "HelmRepository",
+            name: "helm",
+            spec: json!({"url": scene.repository.url(), "interval": "1m0s"}),
+            revision: "sha256:",
+            message: "stored artifact: revision '{}'",
+            event: "NewArtifact stored fetched index of size ",
+        },
+        Created {
+            kind: "GitRepository",
+            name: "git",
+            spec: json!({"url": git.url("app.git"), "interval": "1m0s", "ref": {"branch": "main"}}),
+            revision: "main@sha1:",
+            message: "stored artifact for revision '{}'",
+            event: "NewArtifact stored artifact for commit 'The first commit'",
+        },
+        Created {
+            kind: "OCIRepository",
+            name: "oci",
+            spec: json!({
+                "url": registry.url("charts/hello"),
+                "interval": "1m0s",
+                "insecure": true,
+                "ref": {"tag": "1.0.0"},
+            }),
+            revision: "1.0.0@sha256:",
+            message: "stored artifact for digest '{}'",
+            event: "NewArtifact stored artifact with revision '1.0.0@sha256:",
+        },
+        Created {
+            kind: "HelmChart",
+            name: "from-helm",
+            spec: json!({
+                "chart": "hello",
+                "version": "1.0.0",
+                "interval": "1m0s",
+                "sourceRef": {"kind": "HelmRepository", "name": "charts"},
+            }),
+            revision: "1.0.0",
+            message: "pulled 'hello' chart with version '{}'",
+            event: "ChartPullSucceeded pulled 'hello' chart with version '1.0.0'",
+        },
+        Created {
+            kind: "HelmChart",
+            name: "from-git",
+            spec: json!({
+                "chart": "./charts/hello",
+                "interval": "1m0s",
+                "valuesFiles": ["./charts/hello/values.yaml", "./values.yaml"],
+                "sourceRef": {"kind": "GitRepository", "name": "git"},
+            }),
+            revision: "1.0.0+1",
+            message: "packaged 'hello' chart with version '{}' and merged values files [./charts/hello/values.yaml ./values.yaml]",
+            event: "ChartPackageSucceeded packaged 'hello' chart with version '1.0.0+1' and merged values files [",
+        },
+    ]
+}
+
+#[tokio::test]
+async fn every_kind_of_source_goes_through_the_calls_of_its_commands() -> Result<()> {
+    let scene = Scene::start("flux-kinds").await?;
+    let flux = Flux { scene: &scene };
+    let registry = Registry::start().await?;
+    scene.helm.push(&scene.charts.path().join("hello-1.0.0.tgz"), &registry, "charts")?;
+    let folder = GitFolder::new()?;
+    let repo = folder.create("app.git")?;
+    repo.add_folder(&hello(), "charts/hello")?;
+    repo.commit(&[("values.yaml", "message: more\n")], "The first commit")?;
+    let git = GitServer::start(folder.path())?;
+    for Created { kind, name, spec, revision, message, event } in every_kind(&scene, &git, &registry) {
+        let step = |what: &str| format!("flux {what} {kind} {name}");
+        // create and get.
+        scene.apply_source(kind, name, &spec).await?;
+        let created = flux.settled(kind, name).await.with_context(|| step("create"))?;
+        let [_, found, suspended, ready, told] = Flux::row(&created);
+        ensure!(found.starts_with(revision), "{}: revision {found}", step("get"));
+        assert_eq!((suspended.as_str(), ready.as_str()), ("False", "True"), "{}", step("get"));
+        assert_eq!(told, message.replace("{}", &found), "{}", step("get"));
+        // events --for.
+        flux.told(kind, name, event).await.with_context(|| step("events --for"))?;
+        // reconcile, which prints the revision.
+        let handled = flux.reconcile(kind, name, &[]).await.with_context(|| step("reconcile"))?;
+        assert_eq!(Flux::row(&handled)[1], found, "{}", step("reconcile"));
+        // suspend and resume.
+        flux.patch(kind, name, &json!({"spec": {"suspend": true}})).await?;
+        assert_eq!(flux.rows(kind, Some(name)).await?[0][2], "True", "{}", step("suspend"));
+        let refused = flux.reconcile(kind, name, &[]).await.unwrap_err().to_string();
+        assert_eq!(refused, "resource is suspended");
+        flux.patch(kind, name, &json!({"spec": {"suspend": false}})).await?;
+        let resumed = flux.settled(kind, name).await.with_context(|| step("resume"))?;
+        // A chart with values files is made anew for each generation; anything else stays what it is.
+        ensure!(Flux::row(&resumed)[1].starts_with(revision.trim_end_matches("+1")), "{}", step("resume"));
+        // export: everything that was given stands there, and nothing of the status.
+        for (field, value) in spec.as_object().into_iter().flatten() {
+            assert_eq!(&resumed.data["spec"][field], value, "{}: {field}", step("export"));
+        }
+    }
+    // stats: how many, how many of them fail, and their sizes.
+    for (kind, count) in [("HelmRepository", 2), ("GitRepository", 1), ("OCIRepository", 1), ("HelmChart", 2)] {
+        let listed = flux.api(kind).await?.list(&ListParams::default()).await?;
+        assert_eq!(listed.items.len(), count, "{kind}");
+        for object in listed {
+            ensure!(!has_condition(&object, "Ready", "False"), "{}", object.data["status"]);
+            let size = object.data["status"]["artifact"]["size"].as_i64();
+            ensure!(size.is_some_and(|size| size > 0), "{kind} has no size");
+        }
+    }
+    for (kind, name) in [("HelmChart", "from-git"), ("OCIRepository", "oci"), ("GitRepository", "git")] {
+        let api = flux.api(kind).await?;
+        api.delete(name, &DeleteParams::default()).await?;
+        wait_gone(&api, name, SOON).await.with_context(|| format!("flux delete {kind} {name}"))?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn debug_composes_the_values_that_were_used() -> Result<()> {
+    let scene = Scene::start("flux-debug").await?;
+    let flux = Flux { scene: &scene };
+    let object = |kind: &str, name: &str, data: Value| {
+        let metadata = json!({"name": name, "namespace": scene.namespace});
+        let field = if kind == "Secret" { "stringData" } else { "data" };
+        json!({"apiVersion": "v1", "kind": kind, "metadata": metadata, field: data})
+    };
+    apply(&scene.client, &object("ConfigMap", "first", json!({"values.yaml": "message: first\nport: 81\n"}))).await?;
+    apply(&scene.client, &object("Secret", "second", json!({"extra": "message: second\n"}))).await?;
+    let mut spec = hello_spec("1.0.0");
+    spec["valuesFrom"] = json!([
+        {"kind": "ConfigMap", "name": "first"},
+        {"kind": "Secret", "name": "second", "valuesKey": "extra"},
+    ]);
+    spec["values"] = json!({"replicas": 1});
+    scene.apply_release("web", &spec).await?;
+    scene.ready("web", "1.0.0").await?;
+    // --show-values reads what the spec names and merges it by itself; that is what helm has to tell of the release.
+    let composed = json!({"message": "second", "port": 81, "replicas": 1});
+    assert_eq!(scene.helm.json(&["get", "values", "web", "-n", &scene.namespace])?, composed);
+    // --show-history prints these fields, newest first.
+    let release = flux.get("HelmRelease", "web").await?;
+    let newest = &release.data["status"]["history"][0];
+    for field in [
+        "chartName",
+        "chartVersion",
+        "configDigest",
+        "digest",
+        "firstDeployed",
+        "lastDeployed",
+        "name",
+        "namespace",
+        "status",
+    ] {
+        ensure!(newest[field].is_string(), "history has no {field}: {newest}");
+    }
+    assert_eq!(
+        (&newest["chartName"], &newest["status"], &newest["version"]),
+        (&json!("hello"), &json!("deployed"), &json!(1))
+    );
     Ok(())
 }
 

@@ -1,15 +1,20 @@
 //! Charts from Git repositories, from the push to the release.
 
-use anyhow::{Context as _, Result};
+use std::process::Command;
+
+use anyhow::{Context as _, Result, ensure};
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::{Api, DynamicObject, Patch, PatchParams};
 use kube::core::{ApiResource, GroupVersionKind};
 use serde_json::{Value, json};
 
 use crate::scene::{SOON, Scene, hello};
+use crate::support::certificates::Certificates;
 use crate::support::cluster::{apply, wait_for};
 use crate::support::git_server::{GitFolder, GitRepo, GitServer, SshServer};
-use crate::support::release::has_condition;
+use crate::support::http_server::HttpServer;
+use crate::support::process::temporary_folder;
+use crate::support::release::{condition, has_condition};
 
 /// A repository with the example chart in `charts/hello`.
 struct Ground {
@@ -196,4 +201,171 @@ async fn a_repository_takes_in_the_files_of_another() -> Result<()> {
     ground.scene.apply_release("web", &spec).await?;
     ground.scene.release_is("web", "ready", |found| has_condition(found, "Ready", "True")).await?;
     ground.page_shows("included").await
+}
+
+/// A Secret of the scene.
+async fn secret(scene: &Scene, name: &str, data: &Value) -> Result<()> {
+    let metadata = json!({"name": name, "namespace": scene.namespace});
+    let object = json!({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": data});
+    apply(&scene.client, &object).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_private_repository_is_read_over_https_with_an_authority_of_its_own() -> Result<()> {
+    let ground = Ground::start("git-https").await?;
+    let keys = temporary_folder("rhumb-git-tls-")?;
+    let certificates = Certificates::write(keys.path())?;
+    let folder = ground.repo.path().parent().context("a repository lies in a folder")?;
+    let server = GitServer::start_with_tls(folder, &certificates.serving, &certificates.serving_key)?;
+    server.ask_for_login("ann", "hunter2");
+    let mut login = json!({"username": "ann", "password": "hunter2"});
+    secret(&ground.scene, "login", &login).await?;
+    ground.apply_repository(json!({"url": server.url("monorepo.git"), "secretRef": {"name": "login"}})).await?;
+    let repositories = ground.sources("GitRepository");
+    let failed =
+        wait_for(&repositories, "monorepo", SOON, "failed", |found| has_condition(found, "FetchFailed", "True"))
+            .await
+            .with_context(|| ground.scene.operator_log())?;
+    let conditions = failed.data["status"]["conditions"].to_string();
+    assert!(conditions.contains("GitOperationFailed") && conditions.contains("certificate"), "{conditions}");
+    login["ca.crt"] = json!(std::fs::read_to_string(&certificates.authority)?);
+    secret(&ground.scene, "login", &login).await?;
+    ground.reconcile("trusted").await?;
+    ground.scene.apply_release("web", &spec("charts/hello")).await?;
+    ground.scene.release_is("web", "ready", |found| has_condition(found, "Ready", "True")).await?;
+    assert!(!ground.scene.operator_log().contains("hunter2"), "a password is in the log");
+    Ok(())
+}
+
+#[tokio::test]
+async fn only_what_a_trusted_author_has_signed_is_taken() -> Result<()> {
+    let ground = Ground::start("git-signed").await?;
+    let keys = temporary_folder("rhumb-git-keys-")?;
+    let at = keys.path().join("ann").display().to_string();
+    let made = Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f", &at]).status()?;
+    ensure!(made.success(), "ssh-keygen ended with {made}");
+    let public = std::fs::read_to_string(format!("{at}.pub"))?;
+    secret(&ground.scene, "authors", &json!({"ann.sshpub": public})).await?;
+    let verify = |mode: &str| json!({"mode": mode, "secretRef": {"name": "authors"}});
+    let repositories = ground.sources("GitRepository");
+    let told = |of: &'static str, status: &'static str, reason: &'static str, text: &'static str| {
+        let repositories = repositories.clone();
+        async move {
+            wait_for(&repositories, "monorepo", SOON, text, |found| {
+                let found = condition(found, of).cloned().unwrap_or_default();
+                found["status"] == status
+                    && found["reason"] == reason
+                    && found["message"].as_str().is_some_and(|message| message.contains(text))
+            })
+            .await
+        }
+    };
+
+    // The commit is nobody's.
+    ground.apply_repository(json!({"verify": verify("HEAD")})).await?;
+    let why = "failed: unable to verify Git commit: unable to verify payload as the provided signature is empty";
+    let failed = told("SourceVerified", "False", "InvalidCommitSignature", why).await;
+    let failed = failed.with_context(|| ground.scene.operator_log())?;
+    assert!(has_condition(&failed, "Ready", "False") && failed.data["status"].get("artifact").is_none());
+
+    let sign = |arguments: &[&str]| {
+        let key = format!("user.signingkey={at}");
+        ground.repo.git(&[&["-c", "gpg.format=ssh", "-c", &key], arguments].concat())
+    };
+    sign(&["commit", "--quiet", "--allow-empty", "--gpg-sign", "--message", "Signed"])?;
+    sign(&["tag", "--sign", "--message", "First", "v1.0.0"])?;
+    ground.repo.git(&["push", "--quiet", "origin", "HEAD", "--tags"])?;
+    ground.reconcile("signed").await?;
+    let verified = told("SourceVerified", "True", "Succeeded", "verified signature of\n\t- commit '").await;
+    let verified = verified.with_context(|| ground.scene.operator_log())?;
+    assert_eq!(verified.data["status"]["sourceVerificationMode"], "HEAD");
+    ground.scene.apply_release("web", &spec("charts/hello")).await?;
+    ground.scene.release_is("web", "ready", |found| has_condition(found, "Ready", "True")).await?;
+
+    // A tag has to be asked for, and is checked by its own signature.
+    ground.apply_repository(json!({"verify": verify("Tag")})).await?;
+    let why = "cannot verify tag object's signature if a tag reference is not specified";
+    told("Stalled", "True", "InvalidVerificationMode", why).await.with_context(|| ground.scene.operator_log())?;
+    ground.apply_repository(json!({"verify": verify("TagAndHEAD"), "ref": {"semver": "1.x"}})).await?;
+    let both = told("SourceVerified", "True", "Succeeded", "verified signature of\n\t- tag 'v1.0.0@").await;
+    let both = both.with_context(|| ground.scene.operator_log())?;
+    let message = condition(&both, "SourceVerified").map(|found| found["message"].to_string()).unwrap_or_default();
+    assert!(message.contains("\\n\\t- commit '") && message.contains("' with key 'SHA256:"), "{message}");
+    assert_eq!(both.data["status"]["sourceVerificationMode"], "TagAndHEAD");
+
+    // Nothing is checked any more, and nothing is said of it.
+    ground.apply_repository(json!({"ref": {"branch": "main"}})).await?;
+    wait_for(&repositories, "monorepo", SOON, "unchecked", |found| {
+        has_condition(found, "Ready", "True")
+            && condition(found, "SourceVerified").is_none()
+            && found.data["status"].get("sourceVerificationMode").is_none()
+    })
+    .await
+    .with_context(|| ground.scene.operator_log())?;
+    Ok(())
+}
+
+/// What GitHub's API answers to an app with installation 42: a token.
+fn github_api(token: &'static str) -> Result<HttpServer> {
+    let until = (jiff::Timestamp::now() + jiff::SignedDuration::from_hours(1)).to_string();
+    let answer = json!({"token": token, "expires_at": until}).to_string();
+    let give = axum::routing::post(move || std::future::ready((axum::http::StatusCode::CREATED, answer.clone())));
+    HttpServer::start(axum::Router::new().route("/app/installations/42/access_tokens", give))
+}
+
+#[tokio::test]
+async fn a_repository_is_read_in_the_name_of_a_github_app() -> Result<()> {
+    let ground = Ground::start("git-app").await?;
+    ground.server.ask_for_login("x-access-token", "ghs_given");
+    let api = github_api("ghs_given")?;
+    let repositories = ground.sources("GitRepository");
+    let told = |of: &'static str, text: &'static str| {
+        let repositories = repositories.clone();
+        async move {
+            let found = wait_for(&repositories, "monorepo", SOON, text, |found| {
+                let told = condition(found, of).cloned().unwrap_or_default();
+                told["status"] == "True" && told["message"].as_str().is_some_and(|message| message.contains(text))
+            })
+            .await?;
+            let reason = condition(&found, of).map(|told| told["reason"].clone()).unwrap_or_default();
+            anyhow::Ok(reason)
+        }
+    };
+    let missing = "secretRef with github app data must be specified when provider is set to github";
+    ground.apply_repository(json!({"provider": "github"})).await?;
+    assert_eq!(told("Stalled", missing).await?, "InvalidProviderConfiguration");
+    secret(&ground.scene, "app", &json!({"username": "ann", "password": "hunter2"})).await?;
+    ground.apply_repository(json!({"provider": "github", "secretRef": {"name": "app"}})).await?;
+    assert_eq!(told("FetchFailed", missing).await?, "InvalidProviderConfiguration");
+
+    let mut data = json!({
+        "githubAppID": "7",
+        "githubAppInstallationID": "41",
+        "githubAppPrivateKey": rsa_key()?,
+        "githubAppBaseURL": api.url(),
+    });
+    secret(&ground.scene, "app", &data).await?;
+    ground.reconcile("other-installation").await?;
+    assert_eq!(told("FetchFailed", "knows no installation 41 of it").await?, "AuthenticationFailed");
+    data["githubAppInstallationID"] = json!("42");
+    secret(&ground.scene, "app", &data).await?;
+    ground.apply_repository(json!({"secretRef": {"name": "app"}})).await?;
+    let unset = "has github app data but provider is not set to github";
+    assert_eq!(told("FetchFailed", unset).await?, "InvalidProviderConfiguration");
+    ground.apply_repository(json!({"provider": "github", "secretRef": {"name": "app"}})).await?;
+    ground.scene.apply_release("web", &spec("charts/hello")).await?;
+    ground.scene.release_is("web", "ready", |found| has_condition(found, "Ready", "True")).await?;
+    let log = ground.scene.operator_log();
+    assert!(!log.contains("ghs_given") && !log.contains("PRIVATE KEY"), "{log}");
+    Ok(())
+}
+
+/// A new private RSA key in PEM, in the form of GitHub's.
+fn rsa_key() -> Result<String> {
+    let folder = temporary_folder("rhumb-rsa-")?;
+    let path = folder.path().join("key").display().to_string();
+    let made = Command::new("ssh-keygen").args(["-q", "-t", "rsa", "-m", "PEM", "-N", "", "-f", &path]).status()?;
+    ensure!(made.success(), "ssh-keygen ended with {made}");
+    Ok(std::fs::read_to_string(path)?)
 }

@@ -34,6 +34,7 @@ mod records;
 
 /// What ends a wait early.
 mod interruption;
+mod leadership;
 
 /// Where charts and values come from, and what happens when they do not.
 mod sources;

@@ -277,6 +277,17 @@ async fn what_is_not_signed_by_the_keys_is_not_installed() -> Result<()> {
     keyless["verify"] = json!({"provider": "notation", "secretRef": {"name": "keys"}});
     scene.apply_source("OCIRepository", "notation", &keyless).await?;
     told(&scene, "OCIRepository", "notation", ("Stalled", "True"), "'notation'").await?;
+    for (name, verify, why) in [
+        ("no-keys", json!({"provider": "cosign"}), "keyless verification"),
+        ("notary", json!({"provider": "notation", "secretRef": {"name": "keys"}}), "'notation'"),
+    ] {
+        let mut spec = from_repository("oci");
+        spec["chart"]["spec"]["verify"] = verify;
+        scene.apply_release(name, &spec).await?;
+        let chart = format!("{}-{name}", scene.namespace);
+        told(&scene, "HelmChart", &chart, ("Stalled", "True"), why).await?;
+        assert!(scene.history(name).is_err(), "nothing was installed");
+    }
     let mut spec = from_repository("charts");
     spec["chart"]["spec"]["verify"] = verify;
     scene.apply_release("plain", &spec).await?;

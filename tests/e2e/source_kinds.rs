@@ -114,7 +114,7 @@ async fn an_external_artifact_is_followed_and_its_digest_checked() -> Result<()>
 }
 
 #[tokio::test]
-async fn a_bucket_is_never_written_and_a_chart_from_it_says_what_is_missing() -> Result<()> {
+async fn a_bucket_is_never_written_and_charts_are_built_from_what_others_have_fetched() -> Result<()> {
     let scene = Scene::prepare("bucket").await?;
     let audit = scene.cluster.audit();
     let mut scene = scene;
@@ -158,7 +158,28 @@ async fn a_bucket_is_never_written_and_a_chart_from_it_says_what_is_missing() ->
     fetched["digest"] = good;
     fetched["revision"] = json!("sha256:0b");
     tell(&scene, "Bucket", "files", &json!({"artifact": fetched})).await?;
-    stalled("building a chart from the files of Bucket").await.with_context(|| scene.operator_log())?;
+    let built = |version: &'static str| {
+        let charts = charts.clone();
+        async move {
+            wait_for(&charts, "from-files", SOON, version, |chart| {
+                let ready = condition(chart, "Ready").cloned().unwrap_or_default();
+                let message = format!("packaged 'hello' chart with version '{version}'");
+                has_condition(chart, "Ready", "True") && ready["message"] == message.as_str()
+            })
+            .await
+        }
+    };
+    let chart = built("1.0.0").await.with_context(|| scene.operator_log())?;
+    assert_eq!(chart.data["status"]["observedSourceArtifactRevision"], "sha256:0b");
+    assert!(condition(&chart, "FetchFailed").is_none() && condition(&chart, "Stalled").is_none());
+
+    // Something new in the Bucket reaches the release.
+    let reference = json!({"kind": "HelmChart", "name": "from-files"});
+    scene.apply_release("web", &json!({"timeout": "30s", "chartRef": reference})).await?;
+    scene.ready("web", "1.0.0").await?;
+    tell(&scene, "Bucket", "files", &json!({"artifact": artifact(&scene, "1.1.0", "sha256:0c")?})).await?;
+    built("1.1.0").await.with_context(|| scene.operator_log())?;
+    scene.ready("web", "1.1.0").await?;
 
     if let Some(audit) = audit {
         let own = |namespace: &str| namespace == scene.namespace;

@@ -1,14 +1,16 @@
 //! Where charts and values come from: repositories with a login, repositories that fail, values in ConfigMaps.
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
-use kube::api::{Api, DeleteParams};
+use kube::api::{Api, DeleteParams, DynamicObject};
 use serde_json::json;
 
 use crate::scene::{SOON, Scene, hello_spec};
+use crate::support::certificates::Certificates;
 use crate::support::chart_server::{ChartServer, Fault};
-use crate::support::cluster::{apply, wait_for};
-use crate::support::release::has_condition;
+use crate::support::cluster::{apply, pin, wait_for};
+use crate::support::process::temporary_folder;
+use crate::support::release::{condition, has_condition};
 
 const PACKAGE: &str = "hello-1.0.0.tgz";
 
@@ -30,6 +32,46 @@ async fn repository_with_a_login_is_read_with_the_secret() -> Result<()> {
     scene.apply_release("web", &spec).await?;
     scene.ready("web", "1.0.0").await?;
     assert!(!scene.operator_log().contains("secret\""), "the password is in the log");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_large_index_is_read_over_tls_with_an_authority_of_its_own() -> Result<()> {
+    let scene = Scene::start("large").await?;
+    let keys = temporary_folder("rhumb-large-")?;
+    let certificates = Certificates::write(keys.path())?;
+    let large = ChartServer::start_large(scene.charts.path(), &certificates, 5000)?;
+    let mut spec = json!({"url": large.url(), "interval": "10m"});
+    scene.apply_source("HelmRepository", "distrusted", &spec).await?;
+    let secret = json!({
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "authority", "namespace": scene.namespace},
+        "stringData": {"ca.crt": std::fs::read_to_string(&certificates.authority)?},
+    });
+    apply(&scene.client, &secret).await?;
+    spec["certSecretRef"] = json!({"name": "authority"});
+    scene.apply_source("HelmRepository", "large", &spec).await?;
+    let mut spec = hello_spec("1.x");
+    spec["chart"]["spec"]["sourceRef"]["name"] = json!("large");
+    for release in ["web", "api"] {
+        scene.apply_release(release, &spec).await?;
+    }
+    for release in ["web", "api"] {
+        scene.ready(release, "1.1.0").await?;
+    }
+    let resource = pin(&scene.client, "source.toolkit.fluxcd.io/v1", "HelmRepository").await?;
+    let repositories: Api<DynamicObject> = Api::namespaced_with(scene.client.clone(), &scene.namespace, &resource);
+    let read = repositories.get("large").await?;
+    let size = read.data["status"]["artifact"]["size"].as_u64().unwrap_or_default();
+    ensure!(size > 10 * 1024 * 1024, "the index has only {size} bytes");
+    assert_eq!(large.requests("index.yaml"), 1, "one index does for both");
+    wait_for(&repositories, "distrusted", SOON, "refused", |found| {
+        let failed = condition(found, "FetchFailed").cloned().unwrap_or_default();
+        failed["message"].as_str().is_some_and(|message| message.contains("certificate"))
+    })
+    .await
+    .with_context(|| scene.operator_log())?;
     Ok(())
 }
 

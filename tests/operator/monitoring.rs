@@ -37,9 +37,11 @@ fn tell_all(metrics: &Metrics) -> UnderWay {
         [("helmrelease", "HelmRelease", "web"), ("helmrepository", "HelmRepository", "charts")]
     {
         metrics.set_max_workers(controller, 4);
-        metrics.reconcile_started(controller, "apps", name, metrics.reconcile_queued(controller));
+        metrics.reconcile_taken(controller, metrics.reconcile_queued(controller));
+        metrics.reconcile_started(controller, "apps", name);
         metrics.reconcile_ended(controller, kind, "apps", name, took, ReconcileResult::TerminalError);
-        metrics.reconcile_started(controller, "apps", name, metrics.reconcile_queued(controller));
+        metrics.reconcile_taken(controller, metrics.reconcile_queued(controller));
+        metrics.reconcile_started(controller, "apps", name);
         metrics.reconcile_ended(controller, kind, "apps", name, took, ReconcileResult::Requeue);
         let info = ResourceInfo { ready: "False".into(), ..ResourceInfo::default() };
         metrics.set_object(kind, "apps", name, &info);
@@ -189,7 +191,8 @@ fn work_that_waits_and_work_under_way_are_told() {
         samples(&metrics.encode().unwrap()).get(&series).unwrap_or_else(|| panic!("no {series}")).parse().unwrap()
     };
     assert!((value("workqueue_depth") - 2.0).abs() < f64::EPSILON);
-    metrics.reconcile_started("helmrelease", "apps", "web", waiting);
+    metrics.reconcile_taken("helmrelease", waiting);
+    metrics.reconcile_started("helmrelease", "apps", "web");
     drop(second);
     assert!(value("workqueue_depth").abs() < f64::EPSILON);
     assert!(value("workqueue_longest_running_processor_seconds") > 0.0);

@@ -8,10 +8,13 @@ use k8s_openapi::api::core::v1::{Secret, ServiceAccount};
 use kube::api::Api;
 
 use super::kind::identity;
-use crate::api::git_repository::GitProvider;
+use crate::api::git_repository::{GitProvider, GitVerification};
 use crate::api::source::{LocalObjectReference, RegistryProvider, Verification, VerifyProvider};
 use crate::api::{GitRepository, HelmRepository, OciRepository};
-use crate::source::{self, Access, Credentials, DEFAULT_TIMEOUT, Error, PublicKeys, Tls};
+use crate::source::{self, Access, AuthorKeys, Credentials, DEFAULT_TIMEOUT, Error, PublicKeys, Tls};
+
+/// What Flux says of a provider `github` without the data of an app.
+const NO_GITHUB_APP: &str = "secretRef with github app data must be specified when provider is set to github";
 
 /// How a HelmRepository is reached.
 pub(super) async fn of_repository(client: &kube::Client, repository: &HelmRepository) -> Result<Access, Error> {
@@ -65,16 +68,28 @@ pub(super) async fn of_git(client: &kube::Client, repository: &GitRepository) ->
     let spec = &repository.spec;
     let unsupported = |what: &str| Err(Error::Unsupported { what: what.to_owned() });
     match spec.provider {
-        None | Some(GitProvider::Generic) => {}
+        None | Some(GitProvider::Generic | GitProvider::GitHub) => {}
         Some(GitProvider::Aws) => return unsupported("spec.provider 'aws'"),
         Some(GitProvider::Azure) => return unsupported("spec.provider 'azure'"),
-        Some(GitProvider::GitHub) => return unsupported("spec.provider 'github'"),
+    }
+    let is_github = spec.provider == Some(GitProvider::GitHub);
+    if is_github && spec.secret_ref.is_none() {
+        return Err(Error::Provider { message: NO_GITHUB_APP.to_owned(), is_spec: true });
     }
     let (url, login) = source::url_login(&spec.url);
     let mut access = Access { timeout: spec.timeout.as_std(), credentials: login, ..Access::anonymous(url) };
     if let Some(reference) = &spec.secret_ref {
         let secret = read_secret(client, namespace, reference).await?;
-        access.credentials = secret.view().git_credentials(&spec.url)?;
+        access.credentials = match (is_github, secret.view().has_github_app()) {
+            (true, true) => github_credentials(&secret, &spec.url)?,
+            (true, false) => return Err(Error::Provider { message: NO_GITHUB_APP.to_owned(), is_spec: false }),
+            (false, true) => {
+                let name = &secret.name;
+                let message = format!("secretRef '{name}' has github app data but provider is not set to github");
+                return Err(Error::Provider { message, is_spec: false });
+            }
+            (false, false) => secret.view().git_credentials(&spec.url)?,
+        };
         access.tls = secret.view().tls()?;
     }
     if let Some(reference) = &spec.proxy_secret_ref {
@@ -84,6 +99,15 @@ pub(super) async fn of_git(client: &kube::Client, repository: &GitRepository) ->
         access.proxy = Some(read_secret(client, namespace, reference).await?.view().proxy()?);
     }
     Ok(access)
+}
+
+/// A GitHub App's tokens are for HTTP alone.
+fn github_credentials(secret: &Named, url: &str) -> Result<Credentials, Error> {
+    if url.starts_with("ssh://") {
+        let message = "provider 'github' needs a URL with https, not ssh".to_owned();
+        return Err(Error::Provider { message, is_spec: true });
+    }
+    Ok(Credentials::GitHubApp(secret.view().github_app()?))
 }
 
 /// The keys that signatures of an object's artifact are checked with.
@@ -105,6 +129,16 @@ pub(super) async fn keys(
     };
     let secret = read_secret(client, namespace, reference).await?;
     PublicKeys::of_secret(&secret.name, &secret.data)
+}
+
+/// The keys that signatures of commits and tags are checked with.
+pub(super) async fn author_keys(
+    client: &kube::Client,
+    namespace: &str,
+    verification: &GitVerification,
+) -> Result<AuthorKeys, Error> {
+    let secret = read_secret(client, namespace, &verification.secret_ref).await?;
+    AuthorKeys::of_secret(&secret.name, &secret.data)
 }
 
 /// A cloud's identity cannot be used; its Secrets can.

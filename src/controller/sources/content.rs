@@ -202,7 +202,9 @@ impl Sources {
             }
             SourceKind::Bucket => {
                 let bucket = find(&self.stores.buckets, namespace, &source.name)?;
-                Err(bucket::refusal(&self.library, &bucket).await)
+                let tree = bucket::files(&self.library, &bucket).await?;
+                let revision = &bucket::artifact(&bucket)?.revision;
+                Ok(Place::Files(FilesPlace { tree, request: build_request(chart, revision) }))
             }
         }
     }
@@ -285,7 +287,8 @@ fn build_request(chart: &HelmChart, revision: &str) -> BuildRequest {
     let values_files = values_files(chart);
     let mut metadata = Vec::new();
     if chart.spec.reconcile_strategy == ReconcileStrategy::Revision {
-        let hash = GitRevision::parse(revision).map_or_else(|| revision.to_owned(), |revision| revision.hash());
+        let plain = || revision.rsplit_once(':').map_or(revision, |(_, digest)| digest).to_owned();
+        let hash = GitRevision::parse(revision).map_or_else(plain, |revision| revision.hash());
         metadata.push(hash.chars().take(REVISION_METADATA).collect());
     }
     if !values_files.is_empty() {

@@ -3,34 +3,34 @@
 //! **Invariant:** every end of an attempt maps to one answer for the queue.
 
 use std::collections::BTreeMap;
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::channel::mpsc::UnboundedReceiver;
-use futures::{FutureExt as _, StreamExt as _};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::api::{Api, Patch};
-use kube_runtime::controller::{self, Action};
 use kube_runtime::reflector::{ObjectRef, Store};
 use serde_json::json;
 use tracing::Instrument as _;
 
 use super::kind::{Source, identity};
-use super::status::{Done, Failed, FailedEnding, Written, conclude, manager};
+use super::status::{Done, Failed, FailedEnding, conclude, manager, write};
 use super::{Dependencies, Sources};
+use crate::action::{Slot, Slots};
 use crate::api::conditions::{condition_status, condition_type, find};
 use crate::api::metadata::{
     EVENT_ANNOTATION_PREFIX, FINALIZER, ORIGIN_NAME_LABEL, SOURCE_DIGEST_ANNOTATION, SOURCE_GROUP,
     SOURCE_REVISION_ANNOTATION,
 };
 use crate::controller::backoff::Backoff;
+use crate::controller::queue::{self, Line, Next};
+use crate::controller::written::Written;
 use crate::lifecycle::{Event, EventType};
 use crate::telemetry::{ReconcileResult, ResourceInfo};
 
 /// Sources of one kind that are worked on at once; they wait for other servers most of the time.
-const CONCURRENT: u16 = 10;
+const CONCURRENT: usize = 10;
 
 /// A kind of source that is reconciled.
 pub(super) trait Reconcile: Source {
@@ -47,7 +47,7 @@ pub(super) struct Shared {
 }
 
 /// What reconciles of one kind share.
-pub(super) struct Work<K> {
+pub(super) struct Work<K: Reconcile> {
     shared: Arc<Shared>,
     written: Written<K>,
     backoff: Backoff,
@@ -60,13 +60,14 @@ pub(super) async fn control<K: Reconcile>(
     queue: UnboundedReceiver<ObjectRef<K>>,
 ) {
     let stop = shared.dependencies.stop.clone();
-    shared.dependencies.metrics.set_max_workers(K::CONTROLLER, usize::from(CONCURRENT));
+    shared.dependencies.metrics.set_max_workers(K::CONTROLLER, CONCURRENT);
     let limits = &shared.dependencies.config;
     let backoff = Backoff::new(limits.min_retry_delay, limits.max_retry_delay);
-    let work = Arc::new(Work::<K> { shared, written: Written::default(), backoff });
-    let queue = queue.map(Ok::<_, Infallible>).take_until(stop.cancelled_owned());
-    let config = controller::Config::default().concurrency(CONCURRENT);
-    let reconcile = |object: Arc<K>, work: Arc<Work<K>>| {
+    let line = Line { controller: K::CONTROLLER, metrics: Arc::clone(&shared.dependencies.metrics) };
+    let work = Arc::new(Work::<K> { shared, written: Written::new(store.clone()), backoff });
+    let slots = Slots::new(CONCURRENT);
+    let reconcile = |object: Arc<K>, slot: Slot| {
+        let work = Arc::clone(&work);
         let (namespace, name) = identity(&*object);
         let span = tracing::info_span!(
             target: "rhumb",
@@ -77,14 +78,21 @@ pub(super) async fn control<K: Reconcile>(
             namespace,
             name
         );
-        async move { Ok::<_, Infallible>(work.reconcile(object).await) }.instrument(span).boxed()
+        let work = async move {
+            let _slot = slot;
+            work.reconcile(object).await
+        };
+        work.instrument(span)
     };
-    let runner = controller::applier(reconcile, |_, error, _| match *error {}, work, store, queue, config);
-    runner.for_each(|_| std::future::ready(())).await;
+    // What is cut short here is done again by whoever leads next.
+    tokio::select! {
+        () = queue::run(line, store, queue, &slots, &stop, reconcile) => {}
+        () = stop.cancelled() => {}
+    }
 }
 
 impl<K: Reconcile> Work<K> {
-    async fn reconcile(&self, stored: Arc<K>) -> Action {
+    async fn reconcile(&self, stored: Arc<K>) -> Next {
         let object = self.written.newest(stored);
         let (namespace, name) = identity(&*object);
         let metrics = &self.shared.dependencies.metrics;
@@ -97,23 +105,28 @@ impl<K: Reconcile> Work<K> {
         if object.is_suspended() || object.is_static() {
             metrics.source_left(K::KIND, namespace, name);
             self.tell_metrics(&object, object.status());
-            return Action::await_change();
+            return Next::OnChange;
         }
-        metrics.reconcile_started(K::CONTROLLER, namespace, name, metrics.reconcile_queued(K::CONTROLLER));
+        metrics.reconcile_started(K::CONTROLLER, namespace, name);
         let start = Instant::now();
         let (action, result) = self.attempt(&object).await;
         metrics.reconcile_ended(K::CONTROLLER, K::KIND, namespace, name, start.elapsed(), result);
         action
     }
 
-    async fn attempt(&self, object: &K) -> (Action, ReconcileResult) {
+    async fn attempt(&self, object: &K) -> (Next, ReconcileResult) {
         let dependencies = &self.shared.dependencies;
         let mut status = object.status().cloned().unwrap_or_default();
         let result = object.attempt(&mut status, &self.shared).await;
         let event = conclude(object, &mut status, &result, Timestamp::now());
-        if let Err(error) = self.written.write(&dependencies.client, object, &status).await {
-            tracing::error!(%error, "cannot write the status");
-            return (Action::requeue(self.failed(object)), ReconcileResult::Error);
+        match write(&dependencies.client, object, &status).await {
+            Ok(written) => {
+                written.map(|written| self.written.keep(written));
+            }
+            Err(error) => {
+                tracing::error!(%error, "cannot write the status");
+                return (Next::After(self.failed(object)), ReconcileResult::Error);
+            }
         }
         self.tell_metrics(object, Some(&status));
         if let Some(event) = event {
@@ -124,43 +137,41 @@ impl<K: Reconcile> Work<K> {
         }
         let config = &dependencies.config;
         match result.as_ref().map_err(|failed| failed.ending) {
-            Err(FailedEnding::Retry) => return (Action::requeue(self.failed(object)), ReconcileResult::Error),
+            Err(FailedEnding::Retry) => return (Next::After(self.failed(object)), ReconcileResult::Error),
             Ok(_) | Err(FailedEnding::Stalled | FailedEnding::Waiting) => self.recovered(object),
         }
         match result.map_err(|failed| failed.ending) {
-            Ok(Done { has_artifact: false, .. }) => (Action::await_change(), ReconcileResult::Success),
+            Ok(Done { has_artifact: false, .. }) => (Next::OnChange, ReconcileResult::Success),
             Ok(_) => {
                 let (namespace, name) = identity(object);
                 let now = Timestamp::now().as_second() as f64;
                 dependencies.metrics.source_checked(K::KIND, namespace, name, object.interval(), now);
                 let next = config.jittered(object.interval());
-                (Action::requeue(next), ReconcileResult::RequeueAfter)
+                (Next::After(next), ReconcileResult::RequeueAfter)
             }
             Err(FailedEnding::Waiting) => {
                 let next = config.jittered(config.requeue_dependency);
-                (Action::requeue(next), ReconcileResult::RequeueAfter)
+                (Next::After(next), ReconcileResult::RequeueAfter)
             }
-            Err(FailedEnding::Stalled | FailedEnding::Retry) => {
-                (Action::await_change(), ReconcileResult::TerminalError)
-            }
+            Err(FailedEnding::Stalled | FailedEnding::Retry) => (Next::OnChange, ReconcileResult::TerminalError),
         }
     }
 
     /// Takes Flux's finalizer off an object that is being deleted; nobody else may be there to do it.
-    async fn let_go(&self, object: &K) -> Action {
+    async fn let_go(&self, object: &K) -> Next {
         let kept: Vec<_> = object.meta().finalizers.iter().flatten().filter(|name| *name != FINALIZER).collect();
         if kept.len() == object.meta().finalizers.as_ref().map_or(0, Vec::len) {
-            return Action::await_change();
+            return Next::OnChange;
         }
         let (namespace, name) = identity(object);
         let api: Api<K> = Api::namespaced(self.shared.dependencies.client.clone(), namespace);
         let metadata = json!({ "finalizers": kept, "resourceVersion": object.meta().resource_version });
         match api.patch(name, &manager(), &Patch::Merge(json!({ "metadata": metadata }))).await {
-            Ok(_) => Action::await_change(),
-            Err(kube::Error::Api(answer)) if answer.code == 404 => Action::await_change(),
+            Ok(_) => Next::OnChange,
+            Err(kube::Error::Api(answer)) if answer.code == 404 => Next::OnChange,
             Err(error) => {
                 tracing::warn!(%error, "cannot take the finalizer off");
-                Action::requeue(self.failed(object))
+                Next::After(self.failed(object))
             }
         }
     }

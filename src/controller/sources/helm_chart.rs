@@ -7,6 +7,7 @@
 
 use kube_runtime::reflector::ObjectRef;
 
+use super::bucket;
 use super::content::{self, Place, Sources, values_files};
 use super::driver::{Reconcile, Shared};
 use super::kind::{Source, identity};
@@ -78,7 +79,14 @@ fn source_revision(chart: &HelmChart, shared: &Shared) -> Result<Option<String>,
             let found = stores.git.get(&ObjectRef::new(&source.name).within(namespace));
             ("gitrepositories", found.map(|found| revision_of(&*found, false)))
         }
-        SourceKind::OciRepository | SourceKind::Bucket => return Ok(None),
+        SourceKind::Bucket => {
+            let found = stores.buckets.get(&ObjectRef::new(&source.name).within(namespace));
+            let artifact = found.as_deref().map(|bucket| bucket::artifact(bucket).map(|found| found.revision.clone()));
+            // That nobody will ever fetch it is told, rather than waited for.
+            let revision = artifact.transpose().map_err(|error| Failed::of(&error, Step::Chart))?;
+            ("buckets", revision.map(|revision| Some(Some(revision))))
+        }
+        SourceKind::OciRepository => return Ok(None),
     };
     let waiting = |reason, message| Failed {
         reason,
@@ -110,11 +118,16 @@ fn revision_of<K: Source>(source: &K, has_charts: bool) -> Option<Option<String>
 /// Whether a chart among the files of a source was made of what the source has now; nothing has to be looked at then.
 fn is_settled(chart: &HelmChart, revision: Option<&str>) -> bool {
     let Some(status) = &chart.status else { return false };
-    chart.spec.source_ref.kind == SourceKind::GitRepository
+    has_files(chart)
         && status.artifact.is_some()
-        && status.observed_generation == chart.metadata.generation
+        && status.common.observed_generation == chart.metadata.generation
         && status.observed_source_artifact_revision.as_deref() == revision
-        && is_true(&status.conditions, condition_type::READY)
+        && is_true(&status.common.conditions, condition_type::READY)
+}
+
+/// Whether a chart is one among the files of its source.
+fn has_files(chart: &HelmChart) -> bool {
+    matches!(chart.spec.source_ref.kind, SourceKind::GitRepository | SourceKind::Bucket)
 }
 
 /// Whether the artifact is what the source gives for this generation.
@@ -122,11 +135,10 @@ fn is_current(chart: &HelmChart, version: &str, digest: Option<&str>) -> bool {
     let Some(status) = &chart.status else { return false };
     let Some(artifact) = &status.artifact else { return false };
     let generation = chart.metadata.generation;
-    if status.observed_generation != generation || !is_true(&status.conditions, condition_type::READY) {
+    if status.common.observed_generation != generation || !is_true(&status.common.conditions, condition_type::READY) {
         return false;
     }
-    let is_archive = chart.spec.source_ref.kind != SourceKind::GitRepository;
-    if is_archive && is_override(&values_files(chart)) {
+    if !has_files(chart) && is_override(&values_files(chart)) {
         let base = version.split('+').next().unwrap_or_default();
         let built = format!("{base}+{}", generation.unwrap_or_default());
         return artifact.revision == built || artifact.revision == version;
@@ -136,7 +148,7 @@ fn is_current(chart: &HelmChart, version: &str, digest: Option<&str>) -> bool {
 
 /// What the status said before, said again.
 fn unchanged(status: &HelmChartStatus) -> Done {
-    let ready = find(&status.conditions, condition_type::READY);
+    let ready = find(&status.common.conditions, condition_type::READY);
     let is_packaged = ready.is_some_and(|ready| ready.reason == reason::CHART_PACKAGE_SUCCEEDED);
     Done {
         reason: if is_packaged { reason::CHART_PACKAGE_SUCCEEDED } else { reason::CHART_PULL_SUCCEEDED },

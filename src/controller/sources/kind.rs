@@ -16,7 +16,7 @@ use crate::api::git_repository::GitRepositoryStatus;
 use crate::api::helm_chart::HelmChartStatus;
 use crate::api::helm_repository::HelmRepositoryStatus;
 use crate::api::oci_repository::OciRepositoryStatus;
-use crate::api::source::Artifact;
+use crate::api::source::{Artifact, SourceStatus};
 use crate::api::{Bucket, ExternalArtifact, GitRepository, HelmChart, HelmRepository, OciRepository};
 
 /// Time between checks of a HelmRepository that does not say.
@@ -71,15 +71,12 @@ pub(super) struct Facts<'a> {
 
 /// What all statuses have, to be changed.
 pub(super) struct Edit<'a> {
-    pub(super) observed_generation: &'a mut Option<i64>,
-    pub(super) conditions: &'a mut Vec<Condition>,
+    pub(super) common: &'a mut SourceStatus,
     pub(super) artifact: &'a mut Option<Artifact>,
-    pub(super) url: &'a mut Option<String>,
-    pub(super) last_handled_reconcile_at: &'a mut Option<String>,
 }
 
 macro_rules! watched {
-    ($object:ty, $status:ty, $kind:literal, $observed_generation:expr) => {
+    ($object:ty, $status:ty, $kind:literal, $facts:expr) => {
         impl Watched for $object {
             const KIND: &'static str = $kind;
             type Status = $status;
@@ -89,32 +86,26 @@ macro_rules! watched {
             }
 
             fn facts(status: &Self::Status) -> Facts<'_> {
-                let observed_generation: fn(&Self::Status) -> Option<i64> = $observed_generation;
-                Facts {
-                    observed_generation: observed_generation(status),
-                    conditions: &status.conditions,
-                    artifact: status.artifact.as_ref(),
-                }
+                let facts: for<'a> fn(&'a Self::Status) -> (Option<i64>, &'a [Condition]) = $facts;
+                let (observed_generation, conditions) = facts(status);
+                Facts { observed_generation, conditions, artifact: status.artifact.as_ref() }
             }
         }
+    };
+    ($object:ty, $status:ty, $kind:literal) => {
+        watched!($object, $status, $kind, |status| (status.common.observed_generation, &status.common.conditions));
     };
 }
 
 macro_rules! source {
     ($object:ty, $status:ty, $kind:literal, $controller:literal, $interval:expr, $url:expr, $is_static:expr) => {
-        watched!($object, $status, $kind, |status| status.observed_generation);
+        watched!($object, $status, $kind);
 
         impl Source for $object {
             const CONTROLLER: &'static str = $controller;
 
             fn edit(status: &mut Self::Status) -> Edit<'_> {
-                Edit {
-                    observed_generation: &mut status.observed_generation,
-                    conditions: &mut status.conditions,
-                    artifact: &mut status.artifact,
-                    url: &mut status.url,
-                    last_handled_reconcile_at: &mut status.last_handled_reconcile_at,
-                }
+                Edit { common: &mut status.common, artifact: &mut status.artifact }
             }
 
             fn is_suspended(&self) -> bool {
@@ -168,9 +159,9 @@ source!(
     |_| false
 );
 
-watched!(Bucket, BucketStatus, "Bucket", |status| status.observed_generation);
+watched!(Bucket, BucketStatus, "Bucket");
 // Whoever makes it says nothing of generations.
-watched!(ExternalArtifact, ExternalArtifactStatus, "ExternalArtifact", |_| None);
+watched!(ExternalArtifact, ExternalArtifactStatus, "ExternalArtifact", |status| (None, &status.conditions));
 
 /// The namespace and name of an object.
 pub(super) fn identity(object: &impl kube::Resource) -> (&str, &str) {

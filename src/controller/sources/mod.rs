@@ -35,6 +35,7 @@ use kube_runtime::reflector::store::Writer;
 use kube_runtime::reflector::{ObjectRef, Store, store};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use self::driver::{Reconcile, Shared, control};
 use self::kind::{Watched, identity};
@@ -105,7 +106,7 @@ pub(super) struct Started {
 }
 
 /// Makes the stores, the watches and (with `--sources=own`) the controllers. Nothing happens until `run` is polled.
-pub(super) fn start(dependencies: Dependencies) -> Started {
+pub(super) fn start(dependencies: &Dependencies) -> Started {
     let (changed, changes) = mpsc::unbounded_channel();
     let (repositories, repository_writer) = store();
     let (charts, chart_writer) = store();
@@ -149,12 +150,9 @@ pub(super) fn start(dependencies: Dependencies) -> Started {
         attendance.follow(bucket_writer),
         attendance.follow(external_writer),
     ];
-    let Dependencies { config, stop, .. } = dependencies;
     let run = async move {
-        let work = async {
-            futures::future::join_all(kinds).await;
-        };
-        Box::pin(until_stopped(work, &stop, config.graceful_shutdown_timeout)).await;
+        // A task a kind, so that what happens to one wakes none of the others.
+        futures::future::join_all(kinds.map(|kind| AbortOnDropHandle::new(tokio::spawn(kind)))).await;
     };
     Started { sources, changes, run: Box::pin(run) }
 }
@@ -213,18 +211,6 @@ impl Attendance {
     }
 }
 
-/// Goes on with the work until it ends or, once the operator is told to stop, until the grace is over.
-async fn until_stopped(work: impl Future<Output = ()>, stop: &CancellationToken, grace: std::time::Duration) {
-    let given_up = async {
-        stop.cancelled().await;
-        tokio::time::sleep(grace).await;
-    };
-    tokio::select! {
-        () = work => {}
-        () = given_up => {}
-    }
-}
-
 /// Wakes the HelmCharts of a source, and the GitRepositories that include it.
 #[derive(Clone)]
 struct Dependants {
@@ -235,21 +221,20 @@ struct Dependants {
 }
 
 impl Dependants {
-    fn wake<K: Watched>(&self, source: &K) {
+    fn wake(&self, kind: &str, namespace: &str, name: &str) {
         // No chart is taken out of a HelmChart, and there may be a thousand of them that change.
-        if K::KIND == HelmChart::KIND {
+        if kind == HelmChart::KIND {
             return;
         }
-        let (namespace, name) = identity(source);
         for chart in self.charts.state() {
             let reference = &chart.spec.source_ref;
-            let is_of_source = reference.kind.as_str() == K::KIND && reference.name == name;
+            let is_of_source = reference.kind.as_str() == kind && reference.name == name;
             if is_of_source && chart.metadata.namespace.as_deref() == Some(namespace) {
                 // The receivers are gone only while the program stops, or where no controller runs.
                 let _ = self.wake.unbounded_send(ObjectRef::from_obj(&*chart));
             }
         }
-        if K::KIND != GitRepository::KIND {
+        if kind != GitRepository::KIND {
             return;
         }
         for repository in self.including.state() {
@@ -275,13 +260,22 @@ impl<K: Watched> Listen<K> for Ears<K> {
         let _ = self.queue.unbounded_send(ObjectRef::from_obj(object));
     }
 
-    fn changed(&mut self, object: &K, is_gone: bool) {
+    fn changed(&mut self, object: &K) {
         let (namespace, name) = identity(object);
-        if is_gone {
-            self.metrics.forget(K::KIND, namespace, name);
-        }
+        self.tell(namespace, name);
+    }
+
+    fn gone(&mut self, namespace: &str, name: &str) {
+        self.metrics.forget(K::KIND, namespace, name);
+        self.tell(namespace, name);
+    }
+}
+
+impl<K: Watched> Ears<K> {
+    fn tell(&self, namespace: &str, name: &str) {
         let changed = Changed { kind: K::KIND, namespace: namespace.to_owned(), name: name.to_owned() };
+        // The receiver is gone only while the program stops.
         let _ = self.changed.send(changed);
-        self.dependants.wake(object);
+        self.dependants.wake(K::KIND, namespace, name);
     }
 }

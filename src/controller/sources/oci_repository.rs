@@ -62,7 +62,7 @@ async fn verify(
         return Ok(());
     };
     let revision = found.to_string();
-    let known = find(&status.conditions, condition_type::SOURCE_VERIFIED);
+    let known = find(&status.common.conditions, condition_type::SOURCE_VERIFIED);
     let is_known = known.is_some_and(|known| {
         known.status == condition_status::TRUE && known.observed_generation == repository.metadata.generation
     });

@@ -2,16 +2,12 @@
 //!
 //! **Invariant:** an equal status costs no request.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
-
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::api::{Api, Patch, PatchParams};
 use serde_json::json;
 
 use super::kind::{Source, identity};
-use super::watch::key;
 use crate::api::conditions::{condition_status, condition_type, reason};
 use crate::api::metadata::REQUESTED_AT_ANNOTATION;
 use crate::api::source::Artifact;
@@ -99,13 +95,13 @@ pub(super) fn conclude<K: Source>(
     let generation = object.meta().generation.unwrap_or_default();
     let edit = K::edit(status);
     if let Some(token) = object.meta().annotations.as_ref().and_then(|all| all.get(REQUESTED_AT_ANNOTATION)) {
-        *edit.last_handled_reconcile_at = Some(token.clone());
+        edit.common.last_handled_reconcile_at = Some(token.clone());
     }
-    let mut conditions = Conditions::edit(edit.conditions, generation, now);
+    let mut conditions = Conditions::edit(&mut edit.common.conditions, generation, now);
     let before = conditions.get(condition_type::READY).map(|ready| (ready.status.clone(), ready.message.clone()));
     match result {
         Ok(done) => {
-            *edit.observed_generation = Some(generation);
+            edit.common.observed_generation = Some(generation);
             succeed(&mut conditions, done);
             let was_failing = before.is_some_and(|(status, _)| status == condition_status::FALSE);
             let recovered = || was_failing.then(|| (reason::SUCCEEDED, done.message.clone()));
@@ -114,7 +110,7 @@ pub(super) fn conclude<K: Source>(
         }
         Err(failed) => {
             if failed.ending == FailedEnding::Stalled {
-                *edit.observed_generation = Some(generation);
+                edit.common.observed_generation = Some(generation);
             }
             fail(&mut conditions, failed);
             // The same failure again is told by the condition alone.
@@ -133,7 +129,7 @@ pub(super) fn conclude<K: Source>(
 /// Says what came of checking the signature of an artifact: a message of success or of failure; nothing if there is none to check.
 pub(super) fn tell_verified<K: Source>(object: &K, status: &mut K::Status, result: Option<Result<String, &Failed>>) {
     let generation = object.meta().generation.unwrap_or_default();
-    let mut conditions = Conditions::edit(K::edit(status).conditions, generation, Timestamp::now());
+    let mut conditions = Conditions::edit(&mut K::edit(status).common.conditions, generation, Timestamp::now());
     let of = condition_type::SOURCE_VERIFIED;
     match result {
         None => conditions.remove(of),
@@ -204,7 +200,7 @@ pub(super) fn put_artifact<K: Source>(object: &K, status: &mut K::Status, host: 
     let (namespace, name) = identity(object);
     let folder = format!("{}/{namespace}/{name}", K::CONTROLLER);
     let edit = K::edit(status);
-    *edit.url = Some(format!("http://{host}/{folder}/{}", new.latest));
+    edit.common.url = Some(format!("http://{host}/{folder}/{}", new.latest));
     *edit.artifact = Some(Artifact {
         path: format!("{folder}/{}", new.file),
         url: format!("http://{host}/{folder}/{}", new.file),
@@ -217,66 +213,32 @@ pub(super) fn put_artifact<K: Source>(object: &K, status: &mut K::Status, host: 
     });
 }
 
-/// Objects as the API server answered to our own writes, until the store has them.
-#[derive(Debug)]
-pub(super) struct Written<K>(Mutex<HashMap<(String, String), Arc<K>>>);
-
-impl<K> Default for Written<K> {
-    fn default() -> Self {
-        Self(Mutex::default())
-    }
-}
-
-impl<K: Source> Written<K> {
-    /// The newer of the store's object and the one last written.
-    pub(super) fn newest(&self, stored: Arc<K>) -> Arc<K> {
-        let mut written = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = key(&*stored);
-        let Some(ours) = written.get(&key) else { return stored };
-        if ours.meta().uid == stored.meta().uid && version(&**ours) > version(&*stored) {
-            return Arc::clone(ours);
-        }
-        written.remove(&key);
-        stored
-    }
-
-    /// Writes what differs between the object's status and the new one; says nothing if nothing does.
-    ///
-    /// # Errors
-    /// The API server refuses the write. An object that is gone is none.
-    pub(super) async fn write(&self, client: &kube::Client, object: &K, status: &K::Status) -> Result<(), kube::Error> {
-        let to_json = |status: &K::Status| serde_json::to_value(status).unwrap_or_default();
-        let before = object.status().map_or_else(|| json!({}), to_json);
-        let Some(change) = merge_patch(&before, &to_json(status)) else { return Ok(()) };
-        let (namespace, name) = identity(object);
-        let patch = json!({ "metadata": { "uid": object.meta().uid }, "status": change });
-        let api: Api<K> = Api::namespaced(client.clone(), namespace);
-        match api.patch_status(name, &manager(), &Patch::Merge(&patch)).await {
-            Ok(mut written) => {
-                written.meta_mut().managed_fields = None;
-                let mut ours = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-                ours.insert(key(object), Arc::new(written));
-                Ok(())
-            }
-            Err(kube::Error::Api(answer)) if answer.code == 404 => Ok(()),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Forgets an object that is gone.
-    pub(super) fn forget(&self, object: &K) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&key(object));
+/// Writes what differs between the object's status and the new one, and returns the object as it is then; none if nothing differs or the
+/// object is gone.
+///
+/// # Errors
+/// The API server refuses the write.
+pub(super) async fn write<K: Source>(
+    client: &kube::Client,
+    object: &K,
+    status: &K::Status,
+) -> Result<Option<K>, kube::Error> {
+    let to_json = |status: &K::Status| serde_json::to_value(status).unwrap_or_default();
+    let before = object.status().map_or_else(|| json!({}), to_json);
+    let Some(change) = merge_patch(&before, &to_json(status)) else { return Ok(None) };
+    let (namespace, name) = identity(object);
+    let patch = json!({ "metadata": { "uid": object.meta().uid }, "status": change });
+    let api: Api<K> = Api::namespaced(client.clone(), namespace);
+    match api.patch_status(name, &manager(), &Patch::Merge(&patch)).await {
+        Ok(written) => Ok(Some(written)),
+        Err(kube::Error::Api(answer)) if answer.code == 404 => Ok(None),
+        Err(error) => Err(error),
     }
 }
 
 /// How we name ourselves in writes.
 pub(super) fn manager() -> PatchParams {
     PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() }
-}
-
-/// Resource versions of one resource are ordered numbers; another form counts as oldest.
-fn version(object: &impl kube::Resource) -> u128 {
-    object.meta().resource_version.as_deref().and_then(|version| version.parse().ok()).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -307,22 +269,25 @@ mod tests {
 
     #[test]
     fn failures_keep_the_generation_unobserved_until_they_stall() {
-        let mut status = HelmRepositoryStatus { observed_generation: Some(-1), ..HelmRepositoryStatus::default() };
+        let mut status = HelmRepositoryStatus::default();
+        status.common.observed_generation = Some(-1);
         let now = Timestamp::UNIX_EPOCH;
         let event = conclude(&repository(), &mut status, &Err(missing(FailedEnding::Retry)), now).unwrap();
         assert_eq!((event.event_type, event.reason), (EventType::Warning, "Failed"));
-        let types: Vec<_> = status.conditions.iter().map(|condition| condition.type_.as_str()).collect();
+        let types: Vec<_> = status.common.conditions.iter().map(|condition| condition.type_.as_str()).collect();
         assert_eq!(types, ["FetchFailed", "Ready", "Reconciling"]);
-        assert_eq!(status.observed_generation, Some(-1));
-        assert_eq!(status.last_handled_reconcile_at.as_deref(), Some("now"));
+        assert_eq!(status.common.observed_generation, Some(-1));
+        assert_eq!(status.common.last_handled_reconcile_at.as_deref(), Some("now"));
         // The same again tells nothing new, and changes nothing.
         let before = status.clone();
         assert!(conclude(&repository(), &mut status, &Err(missing(FailedEnding::Retry)), Timestamp::MAX).is_none());
         assert_eq!(status, before);
 
         conclude(&repository(), &mut status, &Err(missing(FailedEnding::Stalled)), now);
-        assert!(is_true(&status.conditions, "Stalled") && find(&status.conditions, "Reconciling").is_none());
-        assert_eq!(status.observed_generation, Some(2));
+        assert!(
+            is_true(&status.common.conditions, "Stalled") && find(&status.common.conditions, "Reconciling").is_none()
+        );
+        assert_eq!(status.common.observed_generation, Some(2));
     }
 
     #[test]
@@ -332,7 +297,7 @@ mod tests {
         conclude(&repository(), &mut status, &Err(missing(FailedEnding::Retry)), now);
         let event = conclude(&repository(), &mut status, &Ok(stored()), now).unwrap();
         assert_eq!((event.event_type, event.reason), (EventType::Normal, "Succeeded"));
-        let types: Vec<_> = status.conditions.iter().map(|condition| condition.type_.as_str()).collect();
+        let types: Vec<_> = status.common.conditions.iter().map(|condition| condition.type_.as_str()).collect();
         assert_eq!(types, ["Ready", "ArtifactInStorage"]);
         let before = status.clone();
         assert!(conclude(&repository(), &mut status, &Ok(stored()), Timestamp::MAX).is_none());

@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** the status that a controller writes itself never wakes it again.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use futures::StreamExt as _;
 use kube::api::Api;
@@ -19,13 +19,16 @@ use crate::controller::config::Config;
 pub(super) trait Listen<K>: Send {
     /// The object is there for the first time, or something was asked of it: a spec, a request, its deletion.
     fn asked(&mut self, object: &K);
-    /// Its artifact, readiness or generation changed, or it is gone.
-    fn changed(&mut self, object: &K, is_gone: bool);
+    /// Its artifact, readiness or generation changed.
+    fn changed(&mut self, object: &K);
+    /// It is gone.
+    fn gone(&mut self, namespace: &str, name: &str);
 }
 
 /// What of an object wakes whom.
 #[derive(PartialEq, Eq)]
 struct Marks {
+    uid: Option<String>,
     request: Request,
     result: Outcome,
 }
@@ -53,6 +56,7 @@ impl Marks {
         let artifact = facts.as_ref().and_then(|facts| facts.artifact);
         let ready = facts.as_ref().and_then(|facts| find(facts.conditions, condition_type::READY));
         Self {
+            uid: metadata.uid.clone(),
             request: Request {
                 generation: metadata.generation,
                 token: metadata.annotations.as_ref().and_then(|all| all.get(REQUESTED_AT_ANNOTATION)).cloned(),
@@ -89,38 +93,44 @@ pub(super) async fn watch<K: Watched>(
         .modify(|object: &mut K| object.meta_mut().managed_fields = None)
         .reflect(writer);
     let mut events = std::pin::pin!(events);
-    let mut seen: HashMap<String, Marks> = HashMap::new();
-    let mut listed: Option<HashMap<String, Marks>> = None;
+    let mut seen: HashMap<(String, String), Marks> = HashMap::new();
+    // What a list that is under way has not named yet; at its end, that is gone.
+    let mut unconfirmed = BTreeSet::new();
     let mut is_missing_told = false;
     while let Some(event) = events.next().await {
         match event {
-            Ok(Event::Init) => listed = Some(std::mem::take(&mut seen)),
+            Ok(Event::Init) => unconfirmed = seen.keys().cloned().collect(),
             Ok(Event::InitApply(object) | Event::Apply(object)) => {
-                let uid = object.meta().uid.clone().unwrap_or_default();
+                let key = key(&object);
+                unconfirmed.remove(&key);
                 let marks = Marks::of(&object);
-                let before = listed.as_mut().and_then(|listed| listed.remove(&uid)).or_else(|| seen.remove(&uid));
-                if before.as_ref().is_none_or(|before| before.request != marks.request) {
+                let before = seen.get(&key).filter(|before| before.uid == marks.uid);
+                if before.is_none_or(|before| before.request != marks.request) {
                     listener.asked(&object);
                 }
                 if before.is_none_or(|before| before.result != marks.result) {
-                    listener.changed(&object, false);
+                    listener.changed(&object);
                 }
-                seen.insert(uid, marks);
+                seen.insert(key, marks);
             }
             Ok(Event::Delete(object)) => {
-                seen.remove(object.meta().uid.as_deref().unwrap_or_default());
-                listener.changed(&object, true);
+                let key = key(&object);
+                seen.remove(&key);
+                listener.gone(&key.0, &key.1);
             }
-            Ok(Event::InitDone) => listed = None,
+            Ok(Event::InitDone) => {
+                for key in std::mem::take(&mut unconfirmed) {
+                    seen.remove(&key);
+                    listener.gone(&key.0, &key.1);
+                }
+            }
             // The definitions of an older Flux lack some kinds; nobody can use what is not defined.
             Err(error) if is_undefined(&error) => {
                 if !std::mem::replace(&mut is_missing_told, true) {
                     tracing::info!(kind = K::KIND, "the cluster has no definition of this kind; waiting for it");
                 }
             }
-            Err(error) => {
-                tracing::warn!(%error, kind = K::KIND, "cannot watch; trying again");
-            }
+            Err(error) => tracing::warn!(%error, kind = K::KIND, "cannot watch; trying again"),
         }
     }
 }

@@ -9,8 +9,9 @@ use gix_object::tree::EntryKind;
 use gix_object::{CommitRef, Kind, TagRef, TreeRefIter};
 
 use super::pack::Pack;
+use super::signature::Signed;
 use super::{MAX_COMMIT_FILES, MAX_FOLDER_DEPTH};
-use crate::source::tree::{Blob, Tree};
+use crate::source::tree::{Blob, Content, Tree};
 
 /// The most bytes of a commit, a tag or a folder's list.
 const MAX_LIST_SIZE: u64 = 16 * 1024 * 1024;
@@ -22,6 +23,8 @@ const SUBJECT_LENGTH: usize = 50;
 pub struct Commit {
     /// The first line of its message, cut after 50 letters.
     pub subject: String,
+    /// What of it is signed, and how.
+    pub signed: Signed,
     /// Its files, before any rule leaves some out.
     pub tree: Tree,
     /// Other repositories that it has in its folders: path and commit.
@@ -36,23 +39,32 @@ impl Commit {
     /// # Errors
     /// Something is missing, malformed or beyond a limit.
     pub(super) fn read(pack: Pack, id: ObjectId) -> Result<Self, String> {
-        let bytes = peeled(&pack, id)?;
+        let (id, bytes) = peeled(&pack, id)?;
         let commit = CommitRef::from_bytes(&bytes, id.kind()).map_err(|error| format!("commit {id}: {error}"))?;
         let subject = commit.message().title.to_string();
         let subject = match subject.char_indices().nth(SUBJECT_LENGTH) {
             Some((end, _)) => format!("{}...", subject.get(..end).unwrap_or_default()),
             None => subject.trim_end().to_owned(),
         };
-        let root = commit.tree();
+        let (root, signed) = (commit.tree(), Signed::of_commit(&bytes));
         let size = pack.size;
         let mut walk = Walk { pack: Arc::new(pack), tree: Tree::default(), submodules: Vec::new() };
         walk.folder("", root, 0)?;
-        Ok(Self { subject, tree: walk.tree, submodules: walk.submodules, size })
+        Ok(Self { subject, signed, tree: walk.tree, submodules: walk.submodules, size })
     }
 }
 
-/// The bytes of a commit, or of the commit behind a tag.
-fn peeled(pack: &Pack, mut id: ObjectId) -> Result<Vec<u8>, String> {
+/// What of a tag is signed, and how; and the commit that it leads to.
+///
+/// # Errors
+/// It was not sent, or is malformed.
+pub(super) fn read_tag(pack: &Pack, id: ObjectId) -> Result<(Signed, ObjectId), String> {
+    let bytes = pack.object(&id, Kind::Tag, MAX_LIST_SIZE)?;
+    Ok((Signed::of_tag(&bytes), peeled(pack, id)?.0))
+}
+
+/// A commit, or the commit behind a tag, with its bytes.
+fn peeled(pack: &Pack, mut id: ObjectId) -> Result<(ObjectId, Vec<u8>), String> {
     // A tag may be of a tag; nobody nests them deeper.
     for _ in 0..4 {
         match pack.object(&id, Kind::Tag, MAX_LIST_SIZE) {
@@ -60,7 +72,7 @@ fn peeled(pack: &Pack, mut id: ObjectId) -> Result<Vec<u8>, String> {
                 let tag = TagRef::from_bytes(&tag, id.kind()).map_err(|error| format!("tag {id}: {error}"))?;
                 id = tag.target();
             }
-            Err(_) => return pack.object(&id, Kind::Commit, MAX_LIST_SIZE),
+            Err(_) => return pack.object(&id, Kind::Commit, MAX_LIST_SIZE).map(|bytes| (id, bytes)),
         }
     }
     Err(format!("tag {id} is a tag of tags of tags"))
@@ -90,7 +102,8 @@ impl Walk {
                 EntryKind::Tree => self.folder(&child, id, depth + 1)?,
                 EntryKind::Blob | EntryKind::BlobExecutable => {
                     let is_executable = entry.mode.kind() == EntryKind::BlobExecutable;
-                    self.tree.insert(child, Blob { pack: Arc::clone(&self.pack), id, is_executable });
+                    let content = Content::Packed { pack: Arc::clone(&self.pack), id };
+                    self.tree.insert(child, Blob { content, is_executable });
                 }
                 EntryKind::Commit => self.submodules.push((child, id)),
                 EntryKind::Link => {}

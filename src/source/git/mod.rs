@@ -1,8 +1,9 @@
 //! Git repositories over HTTP and SSH: which commit a reference stands for, and the files of that commit.
 //!
 //! ```text
-//! GitReference ─▶ Session (handshake, ls-refs, fetch of one commit) ─▶ Pack on disk ─▶ Commit { tree }
+//! GitReference ─▶ Session (handshake, ls-refs, fetch of one commit) ─▶ Pack on disk ─▶ Commit { tree, signed }, GitTag { signed }
 //!                   ├─ http: requests of our own client, with its limits, redirects and credentials
+//!                   │    └─ github: a token in exchange for the statement of an app
 //!                   └─ ssh: one channel, checked against known_hosts
 //! ```
 //!
@@ -14,17 +15,20 @@
 
 mod bridge;
 mod commit;
+mod github;
 mod http;
 mod pack;
 mod reference;
 mod session;
+mod signature;
 mod ssh;
 mod submodules;
 mod visit;
 
 pub use commit::Commit;
 pub(super) use pack::Pack;
-pub use reference::{GitReference, GitRevision};
+pub use reference::{GitReference, GitRevision, GitTag};
+pub use signature::{AuthorKeys, Signed};
 pub(super) use visit::Git;
 pub use visit::{Checkout, Wanted};
 

@@ -9,6 +9,7 @@ use std::fmt;
 use gix_hash::ObjectId;
 use gix_protocol::handshake::Ref;
 
+use super::signature::Signed;
 use crate::version::{Constraints, Version};
 
 /// The branch that is taken where nothing is said, as in Flux.
@@ -42,6 +43,17 @@ pub struct GitRevision {
     pub label: Option<String>,
     /// The commit.
     pub(super) commit: ObjectId,
+}
+
+/// A tag by which a commit was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GitTag {
+    /// Its name, without `refs/tags/`.
+    pub name: String,
+    /// The tag's own object; none of a tag that is a mere name of the commit.
+    pub(super) object: Option<ObjectId>,
+    /// What of it is signed, and how.
+    pub signed: Signed,
 }
 
 impl GitReference {
@@ -100,6 +112,34 @@ impl GitReference {
         let commit = commit_of(refs, &self.full_name())?;
         let label = self.tag.as_deref().unwrap_or_else(|| self.branch_name()).to_owned();
         Ok(GitRevision { label: Some(label), commit })
+    }
+}
+
+impl GitReference {
+    /// The tag that the reference stands for among those that the server told of, not read yet; none if it is not to a tag.
+    pub(super) fn tag_in(&self, refs: &[Ref], found: &GitRevision) -> Option<GitTag> {
+        let label = found.label.as_deref()?;
+        let name = match (&self.name, self.semver.is_some() || self.tag.is_some()) {
+            (Some(name), _) => name.strip_suffix(PEELED).unwrap_or(name).strip_prefix(TAGS)?,
+            (None, true) => label,
+            (None, false) => return None,
+        };
+        let full = format!("{TAGS}{name}");
+        let object = refs.iter().find_map(|found| match found {
+            Ref::Peeled { full_ref_name, tag, .. } if *full_ref_name == full => Some(*tag),
+            _ => None,
+        });
+        Some(GitTag { name: name.to_owned(), object, signed: Signed::default() })
+    }
+}
+
+impl fmt::Display for GitTag {
+    /// As Flux writes it: the name and, for a tag with an object of its own, that.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.object {
+            Some(object) => write!(f, "{}@{object}", self.name),
+            None => f.write_str(&self.name),
+        }
     }
 }
 
@@ -213,6 +253,12 @@ mod tests {
         assert_eq!(found(&branch).unwrap(), format!("main@sha1:{}", id('a')));
         let tag = GitReference { tag: text("1.10.0"), ..branch.clone() };
         assert_eq!(found(&tag).unwrap(), format!("1.10.0@sha1:{}", id('e')));
+        let named = |reference: &GitReference| {
+            reference.tag_in(&refs(), &reference.find(&refs()).unwrap()).map(|tag| tag.to_string())
+        };
+        assert_eq!((named(&branch), named(&tag)), (None, Some(format!("1.10.0@{}", id('d')))));
+        let light = GitReference { name: text("refs/tags/v1.2.0"), ..branch.clone() };
+        assert_eq!(named(&light).as_deref(), Some("v1.2.0"));
         let semver = GitReference { semver: text("1.x"), ..tag.clone() };
         assert_eq!(found(&semver).unwrap(), format!("1.10.0@sha1:{}", id('e')));
         let name = GitReference { name: text("refs/pull/1/head"), ..semver.clone() };

@@ -53,7 +53,7 @@ pub(super) async fn join(git: &Arc<Git>, access: &Access, commit: &Commit, waiti
             let Some((_, url)) = named else { continue };
             let there = access_to(&access, url).map_err(failed)?;
             let wanted = Wanted::Revision(GitRevision { label: None, commit: *id });
-            let found = Arc::clone(git).talk(&there, wanted, false, waiting).await;
+            let found = Arc::clone(git).talk((&there, there.identity()), wanted, false, waiting).await;
             let found = found.map_err(|error| failed(format!("submodule '{path}': {error}")))?;
             let Some(submodule) = found.commit else { continue };
             let place = if folder.is_empty() { path.clone() } else { format!("{folder}/{path}") };
@@ -62,7 +62,7 @@ pub(super) async fn join(git: &Arc<Git>, access: &Access, commit: &Commit, waiti
             open.push((place, there, submodule, depth + 1));
         }
     }
-    Ok(Commit { subject: commit.subject.clone(), tree, submodules: Vec::new(), size })
+    Ok(Commit { subject: commit.subject.clone(), signed: commit.signed.clone(), tree, submodules: Vec::new(), size })
 }
 
 /// The paths and URLs in a `.gitmodules`.

@@ -14,15 +14,17 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::bridge::Waiting;
-use super::commit::Commit;
+use super::commit::{Commit, read_tag};
+use super::github::Apps;
 use super::http::{self, Asker, Failure};
-use super::reference::{GitReference, GitRevision};
+use super::reference::{GitReference, GitRevision, GitTag};
 use super::session::{History, Session};
 use super::{ssh, submodules};
 use crate::source::access::Identity;
 use crate::source::egress::Egress;
 use crate::source::flight::Flights;
 use crate::source::http::{Http, shown};
+use crate::source::transport::Transport as Clients;
 use crate::source::{Access, Error};
 
 /// How many bytes of packs are kept on disk that nobody uses.
@@ -51,6 +53,8 @@ pub struct Checkout {
     pub revision: GitRevision,
     /// The commit with its files; none if it is the one that was known.
     pub commit: Option<Arc<Commit>>,
+    /// The tag by which it was found, read if the commit was.
+    pub tag: Option<GitTag>,
 }
 
 /// Which commit is at hand: by whom it was fetched, its name, and whether with its submodules.
@@ -60,19 +64,20 @@ type Key = (Identity, ObjectId, bool);
 pub(in crate::source) struct Git {
     http: Arc<Http>,
     egress: Egress,
+    apps: Apps,
     commits: Cache<Key, Arc<Commit>>,
     visits: Flights<(Identity, Wanted, bool), Checkout>,
 }
 
 impl Git {
     /// Nothing at hand; requests over HTTP are made by the given client, and no server with a denied address is talked to over SSH.
-    pub(in crate::source) fn new(http: Arc<Http>, egress: Egress) -> Self {
+    pub(in crate::source) fn new(http: Arc<Http>, clients: Arc<Clients>, egress: Egress) -> Self {
         let commits = Cache::builder()
             .max_capacity(MAX_KEPT)
             .weigher(|_, commit: &Arc<Commit>| u32::try_from(commit.size).unwrap_or(u32::MAX))
             .time_to_idle(IDLE)
             .build();
-        Self { http, egress, commits, visits: Flights::default() }
+        Self { http, egress, apps: Apps::new(clients), commits, visits: Flights::default() }
     }
 
     /// The commit that is wanted; with submodules if asked for. Whoever asks for the same at once shares one talk with the server.
@@ -88,7 +93,7 @@ impl Git {
         if let Wanted::Revision(revision) = wanted
             && let Some(commit) = self.commits.get(&(access.identity(), revision.commit, with_submodules))
         {
-            return Ok(Checkout { revision: revision.clone(), commit: Some(commit) });
+            return Ok(Checkout { revision: revision.clone(), commit: Some(commit), tag: None });
         }
         let key = (access.identity(), wanted.clone(), with_submodules);
         let (git, access, wanted) = (Arc::clone(self), access.clone(), wanted.clone());
@@ -98,22 +103,31 @@ impl Git {
 
     async fn visit(self: Arc<Self>, access: Access, wanted: Wanted, with_submodules: bool) -> Result<Checkout, Error> {
         let waiting = Waiting { runtime: Handle::current(), deadline: Instant::now() + access.timeout };
-        let checkout = Arc::clone(&self).talk(&access, wanted, with_submodules, &waiting).await?;
-        let Checkout { revision, commit: Some(commit) } = checkout else { return Ok(checkout) };
-        let key = (access.identity(), revision.commit, with_submodules);
+        // What is kept is told by who asks, however often that is proved anew.
+        let identity = access.identity();
+        let named = access;
+        let access = self.apps.login(&named).await?;
+        let checkout = Arc::clone(&self).talk((&access, identity), wanted, with_submodules, &waiting).await;
+        let checkout = checkout.inspect_err(|error| {
+            if matches!(error, Error::Unauthorized { .. }) {
+                self.apps.forget(&named);
+            }
+        })?;
+        let Checkout { revision, commit: Some(commit), tag } = checkout else { return Ok(checkout) };
+        let key = (identity, revision.commit, with_submodules);
         let commit = if with_submodules && self.commits.get(&key).is_none() {
             Arc::new(submodules::join(&self, &access, &commit, &waiting).await?)
         } else {
             commit
         };
         self.commits.insert(key, Arc::clone(&commit));
-        Ok(Checkout { revision, commit: Some(commit) })
+        Ok(Checkout { revision, commit: Some(commit), tag })
     }
 
-    /// One talk with the server.
+    /// One talk with the server, in the name of whoever is told by the identity.
     pub(super) async fn talk(
         self: Arc<Self>,
-        access: &Access,
+        (access, identity): (&Access, Identity),
         wanted: Wanted,
         with_submodules: bool,
         waiting: &Waiting,
@@ -123,28 +137,30 @@ impl Git {
         // Whoever stops waiting for the talk ends it.
         let stop = Stop(Arc::new(AtomicBool::new(false)));
         let (transport, connection) = self.transport(&place, access, waiting, &failure).await?;
-        let identity = access.identity();
         let (git, stopped) = (Arc::clone(&self), Arc::clone(&stop.0));
         let job = move || {
             let mut session = Session::begin(transport)?;
-            let revision = match wanted {
-                Wanted::Revision(revision) => revision,
+            let (revision, tag) = match wanted {
+                Wanted::Revision(revision) => (revision, None),
                 Wanted::Reference { reference, known } => {
-                    let revision = match reference.exact()? {
-                        Some(revision) => revision,
+                    let (revision, tag) = match reference.exact()? {
+                        Some(revision) => (revision, None),
                         None => find(&mut session, &reference)?,
                     };
                     if known.as_ref() == Some(&revision) {
-                        return Ok(Checkout { revision, commit: None });
+                        return Ok(Checkout { revision, commit: None, tag });
                     }
-                    revision
+                    (revision, tag)
                 }
             };
-            if let Some(commit) = git.commits.get(&(identity, revision.commit, with_submodules)) {
-                return Ok(Checkout { revision, commit: Some(commit) });
+            // A tag's own object comes along with its commit, and is not kept.
+            let is_kept = tag.as_ref().is_none_or(|tag| tag.object.is_none());
+            let key = (identity, revision.commit, with_submodules);
+            if let Some(commit) = git.commits.get(&key).filter(|_| is_kept) {
+                return Ok(Checkout { revision, commit: Some(commit), tag });
             }
-            let commit = fetch(&mut session, &revision, &stopped)?;
-            Ok(Checkout { revision, commit: Some(Arc::new(commit)) })
+            let (commit, tag) = fetch(&mut session, &revision, tag, &stopped)?;
+            Ok(Checkout { revision, commit: Some(Arc::new(commit)), tag })
         };
         let result = tokio::time::timeout_at(waiting.deadline, tokio::task::spawn_blocking(job)).await;
         drop((stop, connection));
@@ -202,10 +218,13 @@ impl From<String> for Trouble {
     }
 }
 
-fn find(session: &mut Session<'_>, reference: &GitReference) -> Result<GitRevision, Trouble> {
+fn find(session: &mut Session<'_>, reference: &GitReference) -> Result<(GitRevision, Option<GitTag>), Trouble> {
     let refs = session.refs(&reference.prefixes().unwrap_or_default())?;
     let missing = match reference.find(&refs) {
-        Ok(revision) => return Ok(revision),
+        Ok(revision) => {
+            let tag = reference.tag_in(&refs, &revision);
+            return Ok((revision, tag));
+        }
         Err(missing) => missing,
     };
     // What else there is makes the error worth reading.
@@ -216,9 +235,15 @@ fn find(session: &mut Session<'_>, reference: &GitReference) -> Result<GitRevisi
     Err(Trouble::Message(reference.find(&all).err().unwrap_or(missing)))
 }
 
-/// Fetches a commit by itself or, from a server that gives out only what a branch or tag stands for, with the history of all of them.
-fn fetch(session: &mut Session<'_>, revision: &GitRevision, stop: &AtomicBool) -> Result<Commit, Trouble> {
-    let id = revision.commit;
+/// Fetches a commit, with the tag that leads to it, by itself or, from a server that gives out only what a branch or tag stands for, with
+/// the history of all of them.
+fn fetch(
+    session: &mut Session<'_>,
+    revision: &GitRevision,
+    tag: Option<GitTag>,
+    stop: &AtomicBool,
+) -> Result<(Commit, Option<GitTag>), Trouble> {
+    let id = tag.as_ref().and_then(|tag| tag.object).unwrap_or(revision.commit);
     let alone = session.fetch(&[id], History::Leave, stop);
     let pack = match alone {
         Ok(pack) => pack,
@@ -233,7 +258,19 @@ fn fetch(session: &mut Session<'_>, revision: &GitRevision, stop: &AtomicBool) -
         }
         Err(message) => return Err(Trouble::Message(message)),
     };
-    Ok(Commit::read(pack, id)?)
+    let tag = match tag {
+        Some(tag) if tag.object.is_some() => {
+            let (signed, commit) = read_tag(&pack, id)?;
+            // Whoever trusts the tag trusts what it names, whatever the server says of it.
+            if commit != revision.commit {
+                let told = revision.commit;
+                return Err(Trouble::Message(format!("tag '{tag}' is one of commit {commit}, not of {told}")));
+            }
+            Some(GitTag { signed, ..tag })
+        }
+        tag => tag,
+    };
+    Ok((Commit::read(pack, id)?, tag))
 }
 
 /// Whether a server refused a commit because no branch or tag stands for it.

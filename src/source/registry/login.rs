@@ -291,7 +291,7 @@ pub(super) fn refusal(access: &Access, reference: &Reference, message: &str) -> 
 impl Credentials {
     fn absence(&self, host: &str) -> String {
         match self {
-            Self::Anonymous | Self::Basic { .. } | Self::Bearer(_) | Self::Ssh(_) => {
+            Self::Anonymous | Self::Basic { .. } | Self::Bearer(_) | Self::Ssh(_) | Self::GitHubApp(_) => {
                 "no credentials are given".to_owned()
             }
             Self::Registries(logins) => {

@@ -4,6 +4,7 @@
 //! in a source is left out, as Flux's source-controller 1.9 leaves it out of its archives.
 
 mod ignore;
+mod unpack;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,6 +16,8 @@ use super::digest;
 use super::git::Pack;
 
 pub use ignore::SourceIgnore;
+pub use unpack::MAX_TREE_SIZE;
+use unpack::Unpacked;
 
 /// The most bytes that a file may have that is read out of a tree: 5 MiB, as in Flux and Helm.
 pub const MAX_TREE_FILE_SIZE: u64 = 5 * 1024 * 1024;
@@ -25,12 +28,40 @@ pub struct Tree {
     files: BTreeMap<Box<str>, Blob>,
 }
 
-/// The content of a file, in the pack that holds it.
+/// A file.
 #[derive(Clone, Debug)]
 pub(super) struct Blob {
-    pub(super) pack: Arc<Pack>,
-    pub(super) id: ObjectId,
+    pub(super) content: Content,
     pub(super) is_executable: bool,
+}
+
+/// Where the content of a file lies.
+#[derive(Clone, Debug)]
+pub(super) enum Content {
+    /// In a pack, under its name.
+    Packed { pack: Arc<Pack>, id: ObjectId },
+    /// In an archive that was unpacked, at so many bytes.
+    Unpacked { archive: Arc<Unpacked>, at: u64, size: u64, digest: [u8; 32] },
+}
+
+impl Content {
+    fn read(&self, limit: u64) -> Result<Vec<u8>, String> {
+        match self {
+            Self::Packed { pack, id } => pack.blob(id, limit),
+            Self::Unpacked { size, .. } if *size > limit => {
+                Err(format!("the file has {size} bytes, more than the limit of {limit}"))
+            }
+            Self::Unpacked { archive, at, size, .. } => archive.read(*at, *size),
+        }
+    }
+
+    /// What tells contents apart.
+    fn id(&self) -> &[u8] {
+        match self {
+            Self::Packed { id, .. } => id.as_slice(),
+            Self::Unpacked { digest, .. } => digest,
+        }
+    }
 }
 
 impl Tree {
@@ -72,10 +103,10 @@ impl Tree {
     /// The bytes of a file; `None` if there is none at the path.
     ///
     /// # Errors
-    /// The file is larger than `limit`, or its pack cannot be read.
+    /// The file is larger than `limit`, or what holds it cannot be read.
     pub fn read(&self, path: &str, limit: u64) -> Result<Option<Vec<u8>>, String> {
         let Some(blob) = self.files.get(path) else { return Ok(None) };
-        blob.pack.blob(&blob.id, limit).map(Some)
+        blob.content.read(limit).map(Some)
     }
 
     /// A digest over all paths and contents, `sha256:` and hex.
@@ -121,7 +152,7 @@ fn feed(hash: &mut Sha256, path: &str, blob: &Blob) {
     hash.update((path.len() as u64).to_le_bytes());
     hash.update(path);
     hash.update([u8::from(blob.is_executable)]);
-    hash.update(blob.id.as_slice());
+    hash.update(blob.content.id());
 }
 
 /// A path as a user writes it, in the form of a tree's paths; the root is empty. What would lead out of the tree stops at its root, as

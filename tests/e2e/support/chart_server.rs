@@ -5,7 +5,6 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read as _;
-use std::net::SocketAddr;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,8 +20,9 @@ use base64::engine::general_purpose::STANDARD;
 use futures::StreamExt as _;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
-use tokio::sync::oneshot;
 
+use super::certificates::Certificates;
+use super::http_server::HttpServer;
 use super::programs::hex;
 
 /// What goes wrong for a path.
@@ -40,14 +40,15 @@ pub(crate) enum Fault {
 
 /// A running repository; dropping it stops it.
 pub(crate) struct ChartServer {
-    address: SocketAddr,
+    server: HttpServer,
     shared: Arc<Shared>,
-    stop: Option<oneshot::Sender<()>>,
 }
 
 struct Shared {
     folder: PathBuf,
     login: Option<(String, String)>,
+    /// What of the index is there for its size alone, as a JSON object without its braces.
+    fillers: String,
     faults: Mutex<BTreeMap<String, Fault>>,
     requests: Mutex<BTreeMap<String, usize>>,
 }
@@ -63,30 +64,22 @@ impl ChartServer {
         Self::start_with(folder, Some((user.to_owned(), password.to_owned())))
     }
 
+    /// Serves `folder` with TLS, and in the index beside it so many charts that nobody asks for.
+    pub(crate) fn start_large(folder: &Path, certificates: &Certificates, fillers: usize) -> Result<Self> {
+        let shared = Arc::new(Shared::new(folder, None, fillers));
+        let Certificates { serving, serving_key, .. } = certificates;
+        let server = HttpServer::start_with_tls(router(&shared), serving, serving_key)?;
+        Ok(Self { server, shared })
+    }
+
     fn start_with(folder: &Path, login: Option<(String, String)>) -> Result<Self> {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
-        listener.set_nonblocking(true)?;
-        let address = listener.local_addr()?;
-        let shared =
-            Arc::new(Shared { folder: folder.to_owned(), login, faults: Mutex::default(), requests: Mutex::default() });
-        let (stop, stopped) = oneshot::channel();
-        let router = Router::new().fallback(answer).with_state(Arc::clone(&shared));
-        // A thread with a runtime of its own, for a server may outlive the runtime of the test that started it.
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        std::thread::spawn(move || {
-            runtime.block_on(async move {
-                if let Ok(listener) = tokio::net::TcpListener::from_std(listener) {
-                    let serve = axum::serve(listener, router).into_future();
-                    let _ = futures::future::select(stopped, Box::pin(serve)).await;
-                }
-            });
-        });
-        Ok(Self { address, shared, stop: Some(stop) })
+        let shared = Arc::new(Shared::new(folder, login, 0));
+        Ok(Self { server: HttpServer::start(router(&shared))?, shared })
     }
 
     /// The repository's URL.
     pub(crate) fn url(&self) -> String {
-        format!("http://{}", self.address)
+        self.server.url()
     }
 
     /// From now on the path (`index.yaml`, `hello-1.0.0.tgz`) has this fault, or none.
@@ -104,12 +97,8 @@ impl ChartServer {
     }
 }
 
-impl Drop for ChartServer {
-    fn drop(&mut self) {
-        if let Some(stop) = self.stop.take() {
-            let _ = stop.send(());
-        }
-    }
+fn router(shared: &Arc<Shared>) -> Router {
+    Router::new().fallback(answer).with_state(Arc::clone(shared))
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -153,6 +142,12 @@ fn truncated(bytes: Vec<u8>) -> Response {
 }
 
 impl Shared {
+    fn new(folder: &Path, login: Option<(String, String)>, fillers: usize) -> Self {
+        let fillers: Vec<String> = (0..fillers).map(filler).collect();
+        let (faults, requests) = Default::default();
+        Self { folder: folder.to_owned(), login, fillers: fillers.join(","), faults, requests }
+    }
+
     fn admits(&self, request: &Request) -> bool {
         let Some((user, password)) = &self.login else {
             return true;
@@ -164,7 +159,12 @@ impl Shared {
 
     fn content(&self, path: &str) -> Result<Option<Vec<u8>>> {
         if path == "index.yaml" {
-            return Ok(Some(serde_json::to_vec_pretty(&index(&self.folder)?)?));
+            let mut text = serde_json::to_string_pretty(&index(&self.folder)?)?;
+            if !self.fillers.is_empty() {
+                let entries = text.find("\"entries\": {").context("the index has no entries")?;
+                text.insert_str(entries + "\"entries\": {".len(), &format!("{},", self.fillers));
+            }
+            return Ok(Some(text.into_bytes()));
         }
         let file = self.folder.join(path);
         if path.contains('/') || !is_package(&file) || !file.is_file() {
@@ -172,6 +172,29 @@ impl Shared {
         }
         Ok(Some(fs::read(file)?))
     }
+}
+
+/// A chart of the index that there is no package of, about as large as those of public repositories.
+fn filler(number: usize) -> String {
+    let versions: Vec<Value> = (0..4)
+        .map(|patch| {
+            json!({
+                "apiVersion": "v2",
+                "name": format!("filler-{number}"),
+                "version": format!("1.{number}.{patch}"),
+                "appVersion": format!("{number}.{patch}"),
+                "created": "2026-01-01T00:00:00Z",
+                "description": "A chart that is there so that the index is as large as those of public repositories are",
+                "digest": format!("{number:064x}"),
+                "home": format!("https://charts.example.com/filler-{number}"),
+                "keywords": ["filler", "large", "index"],
+                "maintainers": [{"name": "Ann", "email": "ann@example.com", "url": "https://example.com/ann"}],
+                "sources": [format!("https://git.example.com/charts/filler-{number}")],
+                "urls": [format!("https://charts.example.com/packages/filler-{number}-1.{number}.{patch}.tgz")],
+            })
+        })
+        .collect();
+    format!("\"filler-{number}\":{}", Value::from(versions))
 }
 
 fn is_package(path: &Path) -> bool {

@@ -5,7 +5,7 @@
 
 use std::fs;
 use std::io::Write as _;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -21,7 +21,8 @@ use axum::response::{IntoResponse as _, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use tempfile::TempDir;
-use tokio::sync::oneshot;
+
+use super::http_server::HttpServer;
 
 /// A folder with bare repositories.
 pub(crate) struct GitFolder(TempDir);
@@ -118,9 +119,8 @@ fn run(arguments: &[&str], folder: &Path) -> Result<String> {
 
 /// A server of repositories over HTTP; dropping it stops it.
 pub(crate) struct GitServer {
-    address: SocketAddr,
+    server: HttpServer,
     shared: Arc<Shared>,
-    stop: Option<oneshot::Sender<()>>,
 }
 
 struct Shared {
@@ -137,33 +137,18 @@ struct Shared {
 impl GitServer {
     /// Serves the repositories of a folder to everyone.
     pub(crate) fn start(folder: &Path) -> Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0")?;
-        listener.set_nonblocking(true)?;
-        let address = listener.local_addr()?;
-        let shared = Arc::new(Shared {
-            folder: folder.to_owned(),
-            authorization: Mutex::default(),
-            is_old: AtomicBool::new(false),
-            is_stuck: AtomicBool::new(false),
-            fetches: AtomicUsize::new(0),
-        });
-        let (stop, stopped) = oneshot::channel();
-        let router = Router::new().fallback(answer).with_state(Arc::clone(&shared));
-        // A thread with a runtime of its own, for a server may outlive the runtime of the test that started it.
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-        std::thread::spawn(move || {
-            runtime.block_on(async move {
-                if let Ok(listener) = tokio::net::TcpListener::from_std(listener) {
-                    let serve = axum::serve(listener, router).into_future();
-                    let _ = futures::future::select(stopped, Box::pin(serve)).await;
-                }
-            });
-        });
-        Ok(Self { address, shared, stop: Some(stop) })
+        let shared = Shared::new(folder);
+        Ok(Self { server: HttpServer::start(router(&shared))?, shared })
+    }
+
+    /// As [`Self::start`], with TLS by a certificate and its key in PEM.
+    pub(crate) fn start_with_tls(folder: &Path, certificate: &Path, key: &Path) -> Result<Self> {
+        let shared = Shared::new(folder);
+        Ok(Self { server: HttpServer::start_with_tls(router(&shared), certificate, key)?, shared })
     }
 
     pub(crate) fn url(&self, repository: &str) -> String {
-        format!("http://{}/{repository}", self.address)
+        format!("{}/{repository}", self.server.url())
     }
 
     /// Asks for a user and a password from now on.
@@ -193,15 +178,21 @@ impl GitServer {
     }
 }
 
-impl Drop for GitServer {
-    fn drop(&mut self) {
-        if let Some(stop) = self.stop.take() {
-            let _ = stop.send(());
-        }
-    }
+fn router(shared: &Arc<Shared>) -> Router {
+    Router::new().fallback(answer).with_state(Arc::clone(shared))
 }
 
 impl Shared {
+    fn new(folder: &Path) -> Arc<Self> {
+        Arc::new(Self {
+            folder: folder.to_owned(),
+            authorization: Mutex::default(),
+            is_old: AtomicBool::new(false),
+            is_stuck: AtomicBool::new(false),
+            fetches: AtomicUsize::new(0),
+        })
+    }
+
     fn ask_for(&self, authorization: String) {
         *self.authorization.lock().unwrap_or_else(PoisonError::into_inner) = Some(authorization);
     }

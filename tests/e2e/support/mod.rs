@@ -11,6 +11,7 @@ pub(crate) mod cluster;
 pub(crate) mod control_plane;
 pub(crate) mod git_server;
 pub(crate) mod helm;
+pub(crate) mod http_server;
 pub(crate) mod installation;
 pub(crate) mod operator;
 pub(crate) mod process;

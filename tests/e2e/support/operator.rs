@@ -113,6 +113,33 @@ impl Operator {
         self.process.stop(Duration::from_secs(10))
     }
 
+    /// Pauses the operator, as a frozen node does.
+    pub(crate) fn pause(&self) -> Result<()> {
+        self.process.signal("STOP")
+    }
+
+    /// Lets a paused operator go on.
+    pub(crate) fn resume(&self) -> Result<()> {
+        self.process.signal("CONT")
+    }
+
+    /// Waits until the operator has ended by itself.
+    pub(crate) async fn ended(&mut self, patience: Duration) -> Result<ExitStatus> {
+        let deadline = Instant::now() + patience;
+        loop {
+            if let Some(status) = self.process.status()? {
+                return Ok(status);
+            }
+            anyhow::ensure!(
+                Instant::now() < deadline,
+                "the operator goes on; its log ends with:\n{}",
+                self.log_tail(30)
+            );
+            // The standard library tells of a child's end only to who asks.
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+
     /// Kills the operator at once, as `kill -9` does.
     pub(crate) fn kill(mut self) {
         self.process.kill();

@@ -75,11 +75,24 @@ impl Process {
         Ok(())
     }
 
+    /// How the process ended, if it has.
+    pub(crate) fn status(&mut self) -> Result<Option<ExitStatus>> {
+        Ok(self.child.try_wait()?)
+    }
+
+    /// Sends a signal by its name.
+    pub(crate) fn signal(&self, name: &str) -> Result<()> {
+        // The standard library can only kill, so the shell's own `kill` sends it.
+        let id = self.id().to_string();
+        let sent = Command::new("sh").args(["-c", "kill -s \"$1\" \"$2\"", "sh", name, &id]).status()?;
+        anyhow::ensure!(sent.success(), "cannot send {name} to {}", self.name);
+        Ok(())
+    }
+
     /// Asks the process to end, waits for up to `patience`, then kills it.
     pub(crate) fn stop(&mut self, patience: Duration) -> Option<ExitStatus> {
         if matches!(self.child.try_wait(), Ok(None)) {
-            // The standard library can only kill, so the shell's own `kill` sends the polite signal.
-            let _ = Command::new("sh").args(["-c", "kill -TERM \"$1\"", "sh", &self.id().to_string()]).status();
+            let _ = self.signal("TERM");
         }
         let deadline = Instant::now() + patience;
         while Instant::now() < deadline {

@@ -18,7 +18,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use rcgen::{CertificateParams, KeyPair};
 use serde_json::json;
-use tokio::sync::oneshot;
+
+use super::http_server::HttpServer;
 
 /// The service that tokens are for.
 pub(crate) const SERVICE: &str = "charts";
@@ -29,11 +30,9 @@ const AGE: i64 = 300;
 
 /// A running service; dropping it stops it.
 pub(crate) struct TokenService {
-    address: String,
+    server: HttpServer,
     certificate: String,
     given: Arc<AtomicUsize>,
-    /// Ends the service when it goes.
-    _stop: oneshot::Sender<()>,
 }
 
 struct Shared {
@@ -56,27 +55,15 @@ impl TokenService {
             certificate: STANDARD.encode(certificate.der()),
             given: Arc::clone(&given),
         };
-        let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
-        listener.set_nonblocking(true)?;
-        let address = listener.local_addr()?.to_string();
+        // helm is waited for on the test's runtime, and asks for tokens meanwhile.
         let router = Router::new().route("/token", get(token)).with_state(Arc::new(shared));
-        let (stop, stopped) = oneshot::channel();
-        // A thread with a runtime of its own, for helm is waited for on the test's, and asks for tokens meanwhile.
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        std::thread::spawn(move || {
-            runtime.block_on(async move {
-                if let Ok(listener) = tokio::net::TcpListener::from_std(listener) {
-                    let serve = axum::serve(listener, router).into_future();
-                    let _ = futures::future::select(stopped, Box::pin(serve)).await;
-                }
-            });
-        });
-        Ok(Self { address, certificate: certificate.pem(), given, _stop: stop })
+        let server = HttpServer::start(router)?;
+        Ok(Self { server, certificate: certificate.pem(), given })
     }
 
     /// Where tokens are given.
     pub(crate) fn realm(&self) -> String {
-        format!("http://{}/token", self.address)
+        format!("{}/token", self.server.url())
     }
 
     /// The certificate by which tokens are checked, in PEM.

@@ -9,8 +9,14 @@ mod git;
 mod git_charts;
 #[path = "../../e2e/support/git_server.rs"]
 mod git_server;
+/// Signatures of commits and tags.
+mod git_signatures;
+/// Logins of GitHub Apps.
+mod github;
 /// Servers that mean ill.
 mod hostile;
+#[path = "../../e2e/support/http_server.rs"]
+mod http_server;
 mod malice;
 mod registry;
 mod repository;
