@@ -97,6 +97,8 @@ pub(super) async fn run<K, R>(
             place = Some(async move { slots.take().await }.boxed());
         }
         tokio::select! {
+            // What has happened is heard before places are given, so that one reconcile does for all of it.
+            biased;
             () = &mut stopped => break,
             Some(key) = woken.next() => queue.wake(key),
             Some(expired) = queue.due.next(), if !queue.due.is_empty() => queue.make_ready(expired.into_inner()),
