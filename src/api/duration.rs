@@ -20,6 +20,7 @@ pub const PATTERN: &str = r"^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$";
 pub const PATTERN_WITHOUT_HOURS: &str = r"^([0-9]+(\.[0-9]+)?(ms|s|m))+$";
 
 const NANOS_PER_SECOND: u64 = 1_000_000_000;
+/// The most nanoseconds that a duration has, as in Go.
 const MAX_NANOS: u64 = i64::MAX as u64;
 
 /// A non-negative Go duration with nanosecond precision.

@@ -7,6 +7,7 @@ mod crd;
 mod flags;
 mod gates;
 mod run;
+mod support_bundle;
 mod template;
 
 use std::ffi::OsString;
@@ -31,6 +32,8 @@ enum Command {
     Crd,
     /// Run the operator, in a cluster or with KUBECONFIG.
     Run(Box<run::Run>),
+    /// Gather objects, events, logs and metrics into an archive, with secrets masked.
+    SupportBundle(support_bundle::SupportBundle),
     Template(Box<template::Template>),
 }
 
@@ -58,6 +61,7 @@ impl Cli {
         match self.command {
             Command::Crd => crd::print(&mut io::stdout().lock()),
             Command::Run(run) => run.execute(),
+            Command::SupportBundle(bundle) => bundle.execute(),
             Command::Template(template) => {
                 let mut output = BufWriter::with_capacity(OUTPUT_BLOCK, io::stdout().lock());
                 let printed = template.print(&mut output, &mut io::stderr().lock());

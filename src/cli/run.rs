@@ -102,6 +102,9 @@ pub(super) struct Run {
     /// URL of a notification-controller that events are posted to; none if empty
     #[arg(long, default_value = "", value_parser = events_address)]
     events_addr: EventsAddress,
+    /// Metrics of each release and source; without, sums over all of them only
+    #[arg(long, default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true", require_equals = true)]
+    metrics_per_object: bool,
     /// Address of /metrics
     #[arg(long, default_value = ":8080")]
     metrics_addr: String,
@@ -199,7 +202,7 @@ impl Run {
     }
 
     async fn serve(self) -> anyhow::Result<()> {
-        let metrics = Arc::new(Metrics::default());
+        let metrics = Arc::new(Metrics::new(self.metrics_per_object));
         let readiness = Readiness::default();
         let stop = CancellationToken::new();
         let probes = admin::listen("--health-addr", &self.health_addr).await?;

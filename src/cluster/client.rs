@@ -4,9 +4,12 @@
 //!
 //! **Invariant:** a client of one identity never sends a request with another's headers.
 
+use std::future::Future;
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task;
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Method, Request};
@@ -15,6 +18,7 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 
 use super::{Error, Fence};
+use crate::telemetry::Requests;
 
 /// How we name ourselves to the API server; audit logs show it.
 const USER_AGENT: &str = concat!("rhumb/", env!("CARGO_PKG_VERSION"));
@@ -52,6 +56,8 @@ pub struct ConnectOptions {
     pub field_manager: String,
     /// Counts the requests.
     pub requests: RequestCounter,
+    /// Counts the answers.
+    pub answers: Requests,
     /// Holds writes back once this process leads no more.
     pub fence: Fence,
     /// Allow a kubeconfig that runs programs (`--insecure-kubeconfig-exec`).
@@ -67,6 +73,7 @@ impl Default for ConnectOptions {
             scope: WatchScope::default(),
             field_manager: super::FIELD_MANAGER.to_owned(),
             requests: RequestCounter::default(),
+            answers: Requests::default(),
             fence: Fence::default(),
             allow_exec: false,
             allow_insecure_tls: false,
@@ -152,10 +159,47 @@ pub(super) async fn connect(options: &ConnectOptions) -> Result<Client, Error> {
         requests.count(&request);
         request
     });
+    let answers = options.answers.clone();
+    let tell = tower::layer::layer_fn(move |inner| Answered { inner, answers: answers.clone() });
     let fence = options.fence.clone();
     let fenced = tower::filter::FilterLayer::new(move |request: Request<Body>| fence.check(request));
     let builder = ClientBuilder::try_from(config).map_err(configuration)?;
-    Ok(builder.with_layer(&count).with_layer(&fenced).build())
+    Ok(builder.with_layer(&tell).with_layer(&count).with_layer(&fenced).build())
+}
+
+/// Counts what comes back from a server.
+#[derive(Clone)]
+struct Answered<S> {
+    inner: S,
+    answers: Requests,
+}
+
+impl<S, B> tower::Service<Request<Body>> for Answered<S>
+where
+    S: tower::Service<Request<Body>, Response = http::Response<B>>,
+    S::Future: Send + 'static,
+    S::Error: Send + 'static,
+    B: Send + 'static,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<S::Response, S::Error>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut task::Context<'_>) -> task::Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let method = request.method().clone();
+        let host = request.uri().authority().map(ToString::to_string).unwrap_or_default();
+        let answers = self.answers.clone();
+        let answer = self.inner.call(request);
+        Box::pin(async move {
+            let answer = answer.await;
+            answers.answered(method.as_str(), &host, answer.as_ref().ok().map(|answer| answer.status().as_u16()));
+            answer
+        })
+    }
 }
 
 /// A kubeconfig that comes from a user may neither run programs nor turn off certificate checks, unless allowed.

@@ -61,6 +61,8 @@ pub const FIELD_MANAGER: &str = "helm-controller";
 #[derive(Clone)]
 pub struct Cluster {
     client: Client,
+    /// In whose name, if not the operator's own.
+    user: Option<Impersonation>,
     shared: Arc<Shared>,
 }
 
@@ -100,12 +102,18 @@ impl Cluster {
             scope,
             field_manager: field_manager.to_owned(),
         };
-        Self { client, shared: Arc::new(shared) }
+        Self { client, user: None, shared: Arc::new(shared) }
     }
 
     /// The same cluster in another's name. Watches and discovery stay the operator's own.
     pub fn impersonate(&self, user: &Impersonation) -> Self {
-        Self { client: client::impersonate(&self.shared.own, user), shared: self.shared.clone() }
+        let client = client::impersonate(&self.shared.own, user);
+        Self { client, user: Some(user.clone()), shared: self.shared.clone() }
+    }
+
+    /// Who makes the requests of this handle; none if the operator does.
+    pub fn user(&self) -> Option<&Impersonation> {
+        self.user.as_ref()
     }
 
     /// The client of this user.

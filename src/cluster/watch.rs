@@ -63,8 +63,10 @@ where
                         return;
                     }
                     Some(state) => {
-                        tracing::warn!(%url, %error, "watch refused");
-                        health.send_replace(state);
+                        // Said once: it is asked again for as long as somebody has a use for it.
+                        if health.send_replace(state) != state {
+                            tracing::warn!(%url, %error, "watch refused");
+                        }
                     }
                     None => tracing::debug!(%url, %error, "watch interrupted"),
                 },

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::Error;
-use super::context::Context;
+use super::context::{Context, identity};
 use super::observe::{Seen, ignore_rules};
 use super::prerequisites::Inputs;
 use crate::action::{self, Prepared, Request, Settings};
 use crate::api::{HelmRelease, HelmReleaseStatus};
 use crate::lifecycle::{Failure, Outcome, ReleaseAction, begin};
 use crate::release::ApplyMethod;
+use crate::telemetry::UnderWay;
 
 /// The field manager of the helm program.
 const HELM_MANAGER: &str = "helm";
@@ -50,9 +51,10 @@ pub(super) async fn act(
     let bench = &inputs.bench;
     // Our own writes must not look like drift to the watches.
     let _quiet = bench.cluster.watches().hold(&bench.origin.release);
+    let started = Instant::now();
+    let _under_way = under_way(&release, &settings, ctx);
     let outcome = match action {
         ReleaseAction::Install | ReleaseAction::Upgrade => {
-            let started = Instant::now();
             match prepare(&release, inputs, seen, action, &settings, ctx).await {
                 Ok(prepared) => {
                     draft.write(ctx).await?;
@@ -75,8 +77,7 @@ pub(super) async fn act(
         }
         ReleaseAction::Rollback(revision) => {
             draft.write(ctx).await?;
-            let max_history = ctx.default_max_history();
-            action::rollback(bench, &release, max_history, *revision).await
+            action::rollback(bench, &release, ctx.default_max_history(), *revision).await
         }
         ReleaseAction::UninstallRemediation => {
             draft.write(ctx).await?;
@@ -89,8 +90,15 @@ pub(super) async fn act(
         ReleaseAction::Unlock => Outcome { is_own: seen.is_own_action(), ..action::unlock(bench).await },
         ReleaseAction::CorrectDrift => correct_drift(&release, inputs, seen, &settings, ctx).await?,
     };
-    ctx.metrics.action_ended(action.name(), outcome.failure.is_none());
+    ctx.metrics.action_ended(action.name(), started.elapsed(), outcome.failure.is_none());
     Ok(outcome)
+}
+
+/// Tells that an action has begun, and when it has used up its release's timeout.
+fn under_way(release: &HelmRelease, settings: &Settings, ctx: &Context) -> UnderWay {
+    let (namespace, name) = identity(release);
+    let deadline = jiff::Timestamp::now().as_second() as f64 + settings.timeout.as_secs_f64();
+    ctx.metrics.action_started(namespace, name, deadline)
 }
 
 /// Puts drift right, and notes it: what others bring back each time is left alone for a while.
@@ -143,7 +151,9 @@ async fn prepare(
     settings: &Settings,
     ctx: &Context,
 ) -> Result<Prepared, Error> {
+    let started = Instant::now();
     let chart = inputs.chart.load(ctx).await?;
+    ctx.metrics.chart_loaded(started.elapsed());
     let request = Request {
         chart,
         version: inputs.desired.chart.version.clone(),
@@ -154,5 +164,8 @@ async fn prepare(
         common_metadata: release.spec.common_metadata.clone(),
         post_render_strategy: release.post_render_strategy(crate::api::defaults::HelmProfile::Helm4),
     };
-    Ok(action::prepare(&inputs.bench, settings, request).await?)
+    let started = Instant::now();
+    let prepared = action::prepare(&inputs.bench, settings, request).await?;
+    ctx.metrics.chart_rendered(started.elapsed());
+    Ok(prepared)
 }

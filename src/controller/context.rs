@@ -19,7 +19,7 @@ use super::requeue::Patience;
 use super::sources::{SourceStores, Sources};
 use super::written::Written;
 use crate::action::Slots;
-use crate::api::conditions::{condition_status, condition_type, find, is_true};
+use crate::api::conditions::{condition_status, condition_type, find, is_true, reason};
 use crate::api::metadata::{
     EVENT_ANNOTATION_PREFIX, EVENT_APP_VERSION_ANNOTATION, EVENT_OCI_DIGEST_ANNOTATION, EVENT_REVISION_ANNOTATION,
     EVENT_TOKEN_ANNOTATION, HELM_GROUP,
@@ -28,7 +28,7 @@ use crate::api::{ChartRequest, HelmRelease};
 use crate::cluster::Cluster;
 use crate::lifecycle::Event;
 use crate::storage::Storage;
-use crate::telemetry::{Metrics, ReleaseLabels, ReleaseState, ResourceInfo};
+use crate::telemetry::{Metrics, ReleaseFacts, ReleaseState, ResourceInfo};
 
 /// The shared handles.
 pub(super) struct Context {
@@ -90,10 +90,18 @@ impl Context {
             url: String::new(),
         };
         self.metrics.set_object("HelmRelease", namespace, name, &info);
-        let labels = ReleaseLabels { release: release.release_name(), chart: info.chart_name, version: info.revision };
+        let stalled = find(&status.conditions, condition_type::STALLED);
+        let stalled = stalled.filter(|stalled| stalled.status == condition_status::TRUE);
+        let facts = ReleaseFacts {
+            release: release.release_name(),
+            chart: info.chart_name,
+            version: info.revision,
+            is_drifted: is_true(&status.conditions, condition_type::DRIFTED),
+            has_exhausted_retries: stalled.is_some_and(|stalled| stalled.reason == reason::RETRIES_EXCEEDED),
+        };
         let state = if release.spec.suspend {
             ReleaseState::Suspended
-        } else if is_true(&status.conditions, condition_type::STALLED) {
+        } else if stalled.is_some() {
             ReleaseState::Stalled
         } else {
             match ready.as_deref() {
@@ -102,7 +110,7 @@ impl Context {
                 _ => ReleaseState::InProgress,
             }
         };
-        self.metrics.set_release(namespace, name, &labels, state);
+        self.metrics.set_release(namespace, name, &facts, state);
     }
 
     /// Publishes events about a release, with Flux's annotations.

@@ -22,7 +22,8 @@ use crate::lifecycle::{self, Decision, Event, EventType, Outcome, ReleaseAction,
 /// Reconciles one HelmRelease; errors are told in its status and decide when it is tried again.
 pub(super) async fn reconcile(stored: Arc<HelmRelease>, slot: Slot, ctx: Arc<Context>) -> Next {
     let started = Instant::now();
-    ctx.metrics.reconcile_started("helmrelease");
+    let (namespace, name) = identity(&stored);
+    ctx.metrics.reconcile_started("helmrelease", namespace, name);
     let engagement = ctx.engagements.begin(&stored, slot);
     let release = ctx.written.newest(stored);
     let (ending, release) = match Box::pin(run(&release, &engagement, &ctx)).await {
@@ -137,6 +138,10 @@ async fn take_turns(
             Ok(seen) => seen,
             Err(error) => return Ok(refuse(draft, &error, ctx)),
         };
+        if let Some(newest) = &seen.newest {
+            let (namespace, name) = identity(&draft.release);
+            ctx.metrics.set_storage_bytes(namespace, name, newest.bytes);
+        }
         let decision = lifecycle::decide(&inputs.desired, &seen.observation(&draft.status), &turn);
         let Decision::Act(action) = &decision else {
             let (status, events) =

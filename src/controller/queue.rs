@@ -25,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::time::{DelayQueue, delay_queue};
 
 use crate::action::{Slot, Slots};
+use crate::telemetry::{Metrics, Waiting};
 
 /// When an object is looked at again after a reconcile that panicked.
 const AFTER_PANIC: Duration = Duration::from_secs(60);
@@ -51,9 +52,19 @@ enum Whereabouts {
     Due(delay_queue::Key),
 }
 
+/// Whose queue it is, and who is told of its length.
+#[derive(Clone, Debug)]
+pub(super) struct Line {
+    /// The controller, as metrics name it.
+    pub(super) controller: &'static str,
+    /// Where numbers go.
+    pub(super) metrics: Arc<Metrics>,
+}
+
 struct Queue<K: kube::Resource<DynamicType = ()> + 'static> {
+    line: Line,
     objects: HashMap<ObjectRef<K>, Whereabouts>,
-    ready: VecDeque<ObjectRef<K>>,
+    ready: VecDeque<(ObjectRef<K>, Waiting)>,
     due: DelayQueue<ObjectRef<K>>,
     tasks: JoinSet<Next>,
     running: HashMap<Id, ObjectRef<K>>,
@@ -62,6 +73,7 @@ struct Queue<K: kube::Resource<DynamicType = ()> + 'static> {
 /// Reconciles what is woken, as places allow, once the store has been filled. When told to stop, begins nothing more and ends as soon as no
 /// reconcile holds a place: what has to wait is called off, as a crash would, for whoever leads next to take over.
 pub(super) async fn run<K, R>(
+    line: Line,
     store: Store<K>,
     mut woken: impl Stream<Item = ObjectRef<K>> + Unpin,
     slots: &Slots,
@@ -71,7 +83,7 @@ pub(super) async fn run<K, R>(
     K: kube::Resource<DynamicType = ()> + Clone + 'static,
     R: Future<Output = Next> + Send + 'static,
 {
-    let mut queue = Queue::default();
+    let mut queue = Queue::new(line);
     let mut stopped = std::pin::pin!(stop.cancelled());
     tokio::select! {
         // It fails only when the watch is gone, which ends the program.
@@ -101,9 +113,10 @@ pub(super) async fn run<K, R>(
     slots.close().await;
 }
 
-impl<K: kube::Resource<DynamicType = ()> + Clone + 'static> Default for Queue<K> {
-    fn default() -> Self {
+impl<K: kube::Resource<DynamicType = ()> + Clone + 'static> Queue<K> {
+    fn new(line: Line) -> Self {
         Self {
+            line,
             objects: HashMap::new(),
             ready: VecDeque::new(),
             due: DelayQueue::new(),
@@ -111,9 +124,7 @@ impl<K: kube::Resource<DynamicType = ()> + Clone + 'static> Default for Queue<K>
             running: HashMap::new(),
         }
     }
-}
 
-impl<K: kube::Resource<DynamicType = ()> + Clone + 'static> Queue<K> {
     /// Something has happened to an object.
     fn wake(&mut self, key: ObjectRef<K>) {
         match self.objects.get_mut(&key) {
@@ -129,13 +140,14 @@ impl<K: kube::Resource<DynamicType = ()> + Clone + 'static> Queue<K> {
 
     fn make_ready(&mut self, key: ObjectRef<K>) {
         self.objects.insert(key.clone(), Whereabouts::Ready);
-        self.ready.push_back(key);
+        self.ready.push_back((key, self.line.metrics.reconcile_queued(self.line.controller)));
     }
 
     /// The next object in the line that is still there.
     fn next(&mut self, store: &Store<K>) -> Option<(ObjectRef<K>, Arc<K>)> {
-        while let Some(key) = self.ready.pop_front() {
+        while let Some((key, waited)) = self.ready.pop_front() {
             if let Some(object) = store.get(&key) {
+                self.line.metrics.reconcile_taken(self.line.controller, waited);
                 return Some((key, object));
             }
             self.objects.remove(&key);
@@ -228,7 +240,8 @@ mod tests {
                         next(&name)
                     }
                 };
-                run(store, queue, &Slots::new(places), &stop, reconcile).await;
+                let line = Line { controller: "configmap", metrics: Arc::default() };
+                run(line, store, queue, &Slots::new(places), &stop, reconcile).await;
             });
             Self { woken, stop, begun, news, permits, task: AbortOnDropHandle::new(task) }
         }

@@ -20,6 +20,7 @@ use super::events::Events;
 use super::lease::{Election, LeaseTimes};
 use super::notify::Notifier;
 use super::observe::ForeignActions;
+use super::queue::Line;
 use super::remote::{ClusterChanges, Remotes};
 use super::requeue::Patience;
 use super::sources::{self, Changed, Dependencies};
@@ -48,6 +49,7 @@ pub async fn run(
         fence: fence.clone(),
         scope: config.watch_namespace.clone().map_or(WatchScope::Cluster, WatchScope::Namespace),
         field_manager: config.field_manager.clone(),
+        answers: metrics.requests(),
         ..ConnectOptions::default()
     };
     let cluster = Cluster::connect(&options).await?;
@@ -60,6 +62,7 @@ pub async fn run(
     let election = config.leader_election.clone().map(|times| election(&config, times, fence));
     let work = Box::pin(in_task(lead(config, cluster, (remotes, remote_changes), Arc::clone(&metrics), stop.clone())));
     let Some(election) = election else { return work.await };
+    metrics.set_leader(&election.name, false);
     // The Lease itself is asked for outside of its fence.
     let client = Cluster::client_of(&ConnectOptions::default()).await?;
     let mut result = Ok(());
@@ -221,6 +224,7 @@ async fn control(
 ) {
     let grace = ctx.config.graceful_shutdown_timeout;
     let slots = ctx.slots.clone();
+    let line = Line { controller: "helmrelease", metrics: Arc::clone(&ctx.metrics) };
     let reconcile = |release: Arc<HelmRelease>, slot: Slot| {
         let (namespace, name) = identity(&release);
         let span = tracing::info_span!(
@@ -234,7 +238,7 @@ async fn control(
         );
         helm_release::reconcile(release, slot, Arc::clone(&ctx)).instrument(span)
     };
-    let mut runner = std::pin::pin!(queue::run(releases, woken, &slots, stop, reconcile));
+    let mut runner = std::pin::pin!(queue::run(line, releases, woken, &slots, stop, reconcile));
     tokio::select! {
         () = &mut runner => return,
         () = stop.cancelled() => {}

@@ -26,7 +26,7 @@ impl State {
         let resource_version = self.version.to_string();
         let uid = uid.unwrap_or_else(|| format!("uid-{resource_version}"));
         let revision = release.revision;
-        let stored = Arc::new(Stored { release, uid, resource_version, slimming: Slimming::None });
+        let stored = Arc::new(Stored { release, uid, resource_version, bytes: 0, slimming: Slimming::None });
         self.records.entry(key.clone()).or_default().insert(revision, stored.clone());
         stored
     }

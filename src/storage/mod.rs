@@ -51,6 +51,8 @@ pub struct Stored {
     pub uid: String,
     /// The Secret's version.
     pub resource_version: String,
+    /// The bytes of its text in the Secret; 0 for records in memory.
+    pub bytes: usize,
     /// What was left out when it was written; [`Slimming::None`] for records that were read.
     pub slimming: Slimming,
 }

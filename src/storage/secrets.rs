@@ -23,8 +23,8 @@ use tokio::sync::{mpsc, watch};
 use super::index::{Index, parse};
 use super::{Error, Revision, StorageKey, StorageTouch, Stored};
 use crate::cluster::{
-    AbortOnDrop, Cluster, Failure, Health, ObjectReference, Operation, ResourceKind, WatchScope, path, pause, settled,
-    spawn_watch,
+    AbortOnDrop, Cluster, Failure, Health, Impersonation, ObjectReference, Operation, ResourceKind, WatchScope, path,
+    pause, settled, spawn_watch,
 };
 use crate::release::{
     DATA_KEY, OWNER, Release, SECRET_TYPE, Slimming, decode, encode, label, secret_labels, secret_name, user_labels,
@@ -32,6 +32,9 @@ use crate::release::{
 
 /// How many bytes of decoded records are kept, judged by the length of their stored text.
 const CACHE_BYTES: u64 = 32 * 1024 * 1024;
+
+/// Who knows a Secret, its identifier and its version.
+type Version = (Option<Impersonation>, String, String);
 
 /// Records in the Secrets of one cluster, seen as one user.
 #[derive(Clone)]
@@ -42,8 +45,9 @@ pub(super) struct Secrets {
 
 struct Shared {
     index: Arc<Index>,
-    /// Decoded records by the Secret's identifier and version.
-    decoded: Cache<(String, String), Arc<Stored>>,
+    /// Decoded records by who has read or written them, and the Secret's identifier and version: that one user may read a record says
+    /// nothing about another.
+    decoded: Cache<Version, Arc<Stored>>,
     watch: Mutex<Option<(watch::Receiver<Health>, AbortOnDrop)>>,
 }
 
@@ -74,7 +78,7 @@ impl Secrets {
             None
         };
         if let Some(known) = known
-            && let Some(stored) = self.shared.decoded.get(&(known.uid, known.resource_version))
+            && let Some(stored) = self.shared.decoded.get(&self.version(known.uid, known.resource_version))
         {
             return Ok(stored);
         }
@@ -154,7 +158,7 @@ impl Secrets {
         match self.write(Operation::Replace, &object, &body, build).await {
             Ok(written) => {
                 // Nobody asks for the version that is replaced any more.
-                self.shared.decoded.invalidate(&(stored.uid.clone(), stored.resource_version.clone()));
+                self.shared.decoded.invalidate(&self.version(stored.uid.clone(), stored.resource_version.clone()));
                 Ok(self.written(key, release, &written, slimming))
             }
             Err(failure) if failure.code == 409 => Err(Error::Changed { secret: object.name }),
@@ -193,9 +197,13 @@ impl Secrets {
 
     fn keep(&self, stored: Stored) -> Arc<Stored> {
         let stored = Arc::new(stored);
-        let version = (stored.uid.clone(), stored.resource_version.clone());
+        let version = self.version(stored.uid.clone(), stored.resource_version.clone());
         self.shared.decoded.insert(version, stored.clone());
         stored
+    }
+
+    fn version(&self, uid: String, resource_version: String) -> Version {
+        (self.cluster.user().cloned(), uid, resource_version)
     }
 
     /// Whether the index follows a namespace, once its watch has settled; begins the watch if need be.
@@ -302,7 +310,15 @@ fn secret(key: &StorageKey, release: &Release, time: (&str, Timestamp)) -> Resul
 
 fn stored(release: Release, body: &Value, slimming: Slimming) -> Stored {
     let text = |pointer: &str| body.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
-    Stored { release, uid: text("/metadata/uid"), resource_version: text("/metadata/resourceVersion"), slimming }
+    // As the API server counts them: base64 is its way to write, not what is kept.
+    let bytes = body.pointer("/data").and_then(|data| data.get(DATA_KEY)).and_then(Value::as_str).map_or(0, str::len);
+    Stored {
+        release,
+        uid: text("/metadata/uid"),
+        resource_version: text("/metadata/resourceVersion"),
+        bytes: bytes / 4 * 3,
+        slimming,
+    }
 }
 
 /// The record in a Secret, with the user's labels.

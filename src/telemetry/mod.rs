@@ -6,7 +6,13 @@
 
 mod log;
 mod metrics;
+mod objects;
 mod process;
+mod queue;
+mod requests;
 
 pub use log::{Encoding, Error, install as install_logging};
-pub use metrics::{Metrics, NotificationResult, ReconcileResult, ReleaseLabels, ReleaseState, ResourceInfo};
+pub use metrics::{Metrics, NotificationResult, ReconcileResult};
+pub use objects::{ReleaseFacts, ReleaseState, ResourceInfo, UnderWay};
+pub use queue::Waiting;
+pub use requests::Requests;

@@ -78,6 +78,21 @@ mod fleet;
 /// Charts from Git repositories.
 mod git;
 
+/// The operator with the rights that the chart gives it.
+mod permissions;
+
+/// The chart, installed by helm and by the operator itself.
+mod installation;
+
+/// The commands of the README.
+mod readme;
+
+/// What must not be said.
+mod secrecy;
+
+/// A real Prometheus on the operator's metrics.
+mod monitoring;
+
 /// What Flux's own end-to-end tests assert.
 mod flux_table;
 

@@ -172,6 +172,16 @@ impl Scene {
         self.operator.as_ref().context("no operator runs")?.metrics().await
     }
 
+    /// The host and port of the operator's metrics.
+    pub(crate) fn metrics_address(&self) -> Result<String> {
+        Ok(self.operator.as_ref().context("no operator runs")?.metrics_address().to_owned())
+    }
+
+    /// Where the operator's log is.
+    pub(crate) fn operator_log_path(&self) -> Result<PathBuf> {
+        Ok(self.operator.as_ref().context("no operator runs")?.log().to_owned())
+    }
+
     /// Why a test failed is usually in here.
     pub(crate) fn operator_log(&self) -> String {
         let tail = self.operator.as_ref().map(|operator| operator.log_tail(60));

@@ -12,6 +12,10 @@ mod support;
 mod cluster;
 /// Collections of charts with the output of helm.
 mod corpora;
+/// What the pages for users name.
+mod docs;
+/// Metrics, dashboards and alerts.
+mod monitoring;
 /// Events to a notification-controller.
 mod notifications;
 /// What the chart starts is what the program understands.

@@ -1,6 +1,6 @@
 //! Release records in Secrets. Expected forms follow Helm 4.3's secrets driver (labels, name, type); requests are counted exactly.
 
-use rhumb::cluster::{Cluster, FIELD_MANAGER, WatchScope};
+use rhumb::cluster::{Cluster, FIELD_MANAGER, Impersonation, WatchScope};
 use rhumb::release::{Release, Status};
 use rhumb::storage::{Error, Storage, StorageKey};
 use serde_json::json;
@@ -59,6 +59,31 @@ async fn own_records_are_read_back_without_a_request() {
     let newest = storage.newest(&key()).await.unwrap().unwrap();
     assert_eq!(newest.release.info.status, Status::Deployed);
     assert!(!server.take_requests().iter().any(|request| request.contains("sh.helm.release")));
+}
+
+#[tokio::test]
+async fn a_record_that_one_user_has_read_is_asked_for_again_in_the_name_of_another() {
+    let server = FakeApiServer::new();
+    let cluster = Cluster::from_client(server.client(), WatchScope::Cluster, FIELD_MANAGER);
+    let storage = Storage::secrets(&cluster);
+    let user = |namespace: &str| {
+        let user = Impersonation::ServiceAccount { namespace: namespace.into(), name: "deployer".into() };
+        storage.with_user(&cluster.impersonate(&user))
+    };
+    let (owner, other) = (user("apps"), user("elsewhere"));
+    owner.create(&key(), release(1, Status::Deployed), time(1)).await.unwrap();
+    let asks = |who: Storage| {
+        let server = &server;
+        async move {
+            server.take_requests();
+            who.newest(&key()).await.unwrap().unwrap();
+            server.take_requests().iter().any(|request| request.contains("sh.helm.release"))
+        }
+    };
+    assert!(!asks(owner.clone()).await, "who wrote it knows it");
+    // The server alone can tell whether this one may have it.
+    assert!(asks(other.clone()).await);
+    assert!(!asks(other).await, "who has read it knows it");
 }
 
 #[tokio::test]

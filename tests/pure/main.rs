@@ -20,6 +20,8 @@ mod version;
 
 // Defaults, durations and readings of the API types.
 mod api;
+// The limits that SECURITY.md lists are those of the source.
+mod limits;
 // Generated files are current, and the examples fit the types.
 mod generated;
 

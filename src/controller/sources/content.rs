@@ -16,6 +16,7 @@ use crate::api::{ExternalArtifact, HelmChart, HelmRepository, InlineChart, OciRe
 use crate::chart::Chart;
 use crate::controller::config;
 use crate::source::{self, Access, ArtifactReference, BuildRequest, Error, Fetched, GitRevision, Library, Tree};
+use crate::telemetry::Metrics;
 use crate::version::Version;
 
 /// Hex digits of a commit that become a chart's build metadata, as in Flux.
@@ -31,6 +32,7 @@ pub(in crate::controller) struct Sources {
     pub(super) mode: config::Sources,
     /// Wakes HelmCharts whose source gives other bytes than their artifact's.
     pub(super) suspects: Suspects,
+    pub(super) metrics: Arc<Metrics>,
 }
 
 /// Where a HelmChart's chart is.
@@ -60,6 +62,14 @@ pub(super) struct FilesPlace {
 }
 
 impl Sources {
+    /// The chart of this digest, if it is at hand for an object.
+    fn kept<K: Watched>(&self, object: &K, digest: &str) -> Option<Arc<Chart>> {
+        let kept = self.library.get(digest);
+        let (namespace, name) = identity(object);
+        self.metrics.cache_asked(namespace, name, kept.is_some());
+        kept
+    }
+
     /// The chart of a HelmChart that has an artifact: at hand, or fetched again.
     ///
     /// # Errors
@@ -67,7 +77,7 @@ impl Sources {
     pub(in crate::controller) async fn helm_chart(&self, chart: &HelmChart) -> Result<Arc<Chart>, Error> {
         let artifact = artifact_of(chart, chart.status.as_ref().and_then(|status| status.artifact.as_ref()))?;
         let digest = artifact.digest.as_deref().unwrap_or_default();
-        if let Some(chart) = self.library.get(digest) {
+        if let Some(chart) = self.kept(chart, digest) {
             return Ok(chart);
         }
         if self.mode == config::Sources::External {
@@ -96,7 +106,7 @@ impl Sources {
     pub(in crate::controller) async fn oci_repository(&self, repository: &OciRepository) -> Result<Arc<Chart>, Error> {
         let artifact = artifact_of(repository, repository.status.as_ref().and_then(|status| status.artifact.as_ref()))?;
         let digest = artifact.digest.as_deref().unwrap_or_default();
-        if let Some(chart) = self.library.get(digest) {
+        if let Some(chart) = self.kept(repository, digest) {
             return Ok(chart);
         }
         if self.mode == config::Sources::External {

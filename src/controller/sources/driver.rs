@@ -24,7 +24,7 @@ use crate::api::metadata::{
     SOURCE_REVISION_ANNOTATION,
 };
 use crate::controller::backoff::Backoff;
-use crate::controller::queue::{self, Next};
+use crate::controller::queue::{self, Line, Next};
 use crate::controller::written::Written;
 use crate::lifecycle::{Event, EventType};
 use crate::telemetry::{ReconcileResult, ResourceInfo};
@@ -63,6 +63,7 @@ pub(super) async fn control<K: Reconcile>(
     shared.dependencies.metrics.set_max_workers(K::CONTROLLER, CONCURRENT);
     let limits = &shared.dependencies.config;
     let backoff = Backoff::new(limits.min_retry_delay, limits.max_retry_delay);
+    let line = Line { controller: K::CONTROLLER, metrics: Arc::clone(&shared.dependencies.metrics) };
     let work = Arc::new(Work::<K> { shared, written: Written::new(store.clone()), backoff });
     let slots = Slots::new(CONCURRENT);
     let reconcile = |object: Arc<K>, slot: Slot| {
@@ -85,7 +86,7 @@ pub(super) async fn control<K: Reconcile>(
     };
     // What is cut short here is done again by whoever leads next.
     tokio::select! {
-        () = queue::run(store, queue, &slots, &stop, reconcile) => {}
+        () = queue::run(line, store, queue, &slots, &stop, reconcile) => {}
         () = stop.cancelled() => {}
     }
 }
@@ -101,15 +102,12 @@ impl<K: Reconcile> Work<K> {
             metrics.forget(K::KIND, namespace, name);
             return self.let_go(&object).await;
         }
-        if object.is_suspended() {
+        if object.is_suspended() || object.is_static() {
+            metrics.source_left(K::KIND, namespace, name);
             self.tell_metrics(&object, object.status());
             return Next::OnChange;
         }
-        if object.is_static() {
-            self.tell_metrics(&object, object.status());
-            return Next::OnChange;
-        }
-        metrics.reconcile_started(K::CONTROLLER);
+        metrics.reconcile_started(K::CONTROLLER, namespace, name);
         let start = Instant::now();
         let (action, result) = self.attempt(&object).await;
         metrics.reconcile_ended(K::CONTROLLER, K::KIND, namespace, name, start.elapsed(), result);
@@ -145,6 +143,9 @@ impl<K: Reconcile> Work<K> {
         match result.map_err(|failed| failed.ending) {
             Ok(Done { has_artifact: false, .. }) => (Next::OnChange, ReconcileResult::Success),
             Ok(_) => {
+                let (namespace, name) = identity(object);
+                let now = Timestamp::now().as_second() as f64;
+                dependencies.metrics.source_checked(K::KIND, namespace, name, object.interval(), now);
                 let next = config.jittered(object.interval());
                 (Next::After(next), ReconcileResult::RequeueAfter)
             }

@@ -122,6 +122,7 @@ pub(super) fn start(dependencies: &Dependencies) -> Started {
         client: dependencies.client.clone(),
         mode: dependencies.config.sources,
         suspects: Suspects::new(chart_sender.clone()),
+        metrics: Arc::clone(&dependencies.metrics),
     };
     let (git_sender, git_queue) = unbounded();
     let host = format!("rhumb.{}.svc.cluster.local.", dependencies.config.runtime_namespace);

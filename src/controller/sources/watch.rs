@@ -130,9 +130,7 @@ pub(super) async fn watch<K: Watched>(
                     tracing::info!(kind = K::KIND, "the cluster has no definition of this kind; waiting for it");
                 }
             }
-            Err(error) => {
-                tracing::warn!(%error, kind = K::KIND, "cannot watch; trying again");
-            }
+            Err(error) => tracing::warn!(%error, kind = K::KIND, "cannot watch; trying again"),
         }
     }
 }

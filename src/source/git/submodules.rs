@@ -18,7 +18,7 @@ use crate::source::{Access, Credentials, Error, Tls};
 
 /// The file that says where submodules come from.
 const FILE: &str = ".gitmodules";
-/// The most bytes of it.
+/// The most bytes of a file `.gitmodules`.
 const MAX_FILE: u64 = 1024 * 1024;
 /// How deep submodules may have submodules.
 const MAX_DEPTH: usize = 8;

@@ -78,6 +78,11 @@ impl Operator {
         Ok(answer.error_for_status()?.text().await?)
     }
 
+    /// The host and port of the metrics.
+    pub(crate) fn metrics_address(&self) -> &str {
+        &self.metrics
+    }
+
     /// Where the metrics are served.
     pub(crate) fn metrics_url(&self) -> String {
         format!("http://{}/metrics", self.metrics)
