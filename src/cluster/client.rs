@@ -307,7 +307,7 @@ mod tests {
         let client = connect(&options).await.unwrap();
         let user = Impersonation::ServiceAccount { namespace: "apps".into(), name: "web".into() };
         let send = |method: &'static str| {
-            let request = || Request::builder().method(method).uri("/api").body(Vec::new()).unwrap();
+            let request = move || Request::builder().method(method).uri("/api").body(Vec::new()).unwrap();
             let (own, impersonated) = (client.clone(), impersonate(&client, &user));
             async move {
                 let errors = [
