@@ -297,6 +297,33 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_closed_fence_holds_writes_back_before_anything_is_sent() {
+        // Nothing listens there, so whatever is sent fails otherwise.
+        let text = "{contexts: [{name: a, context: {cluster: a, user: a}}], current-context: a, \
+                    clusters: [{name: a, cluster: {server: 'http://127.0.0.1:1'}}], users: [{name: a, user: {}}]}";
+        let fence = Fence::closed();
+        let connection = Connection::Text(text.to_owned());
+        let options = ConnectOptions { connection, fence: fence.clone(), ..ConnectOptions::default() };
+        let client = connect(&options).await.unwrap();
+        let user = Impersonation::ServiceAccount { namespace: "apps".into(), name: "web".into() };
+        let send = |method: &'static str| {
+            let request = move || Request::builder().method(method).uri("/api").body(Vec::new()).unwrap();
+            let (own, impersonated) = (client.clone(), impersonate(&client, &user));
+            async move {
+                let errors = [
+                    own.request_text(request()).await.unwrap_err(),
+                    impersonated.request_text(request()).await.unwrap_err(),
+                ];
+                errors.map(|error| format!("{error:?}").contains("Fenced"))
+            }
+        };
+        assert_eq!(send("PATCH").await, [true, true]);
+        assert_eq!(send("GET").await, [false, false]);
+        fence.open_until(std::time::Instant::now() + Duration::from_secs(60));
+        assert_eq!(send("PATCH").await, [false, false]);
+    }
+
+    #[tokio::test]
     async fn impersonation_names_the_account_and_no_groups() {
         let sent = Arc::new(Mutex::new(Vec::new()));
         let seen = Arc::clone(&sent);

@@ -2,7 +2,8 @@
 //!
 //! A process can be paused for longer than its lease, by its node or a debugger, and find itself awake in the middle of its work while
 //! another has taken over. Before it can notice, its tasks would write. So every write asks here first, and the answer rests on the clock
-//! alone.
+//! alone. What was handed to a connection before the pause is out of reach; such a write is one that the server would have taken in time,
+//! and records of releases are written with the version that they replace.
 //!
 //! **Invariant:** no request but a read is sent after the time up to which the lease was last known to be held.
 
