@@ -72,7 +72,7 @@ pub struct BucketSpec {
     pub interval: Duration,
     /// Time for each fetch.
     #[serde(default = "default_timeout")]
-    #[schemars(schema_with = "duration::without_hours")]
+    #[schemars(schema_with = "duration::without_hours", extend("default" = "60s"))]
     pub timeout: Duration,
     /// Files to leave out, as .gitignore writes them.
     #[serde(default, skip_serializing_if = "Option::is_none")]

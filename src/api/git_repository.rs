@@ -50,7 +50,7 @@ pub struct GitRepositorySpec {
     pub interval: Duration,
     /// Time for each Git operation.
     #[serde(default = "default_timeout")]
-    #[schemars(schema_with = "duration::without_hours")]
+    #[schemars(schema_with = "duration::without_hours", extend("default" = "60s"))]
     pub timeout: Duration,
     /// Which commit; the branch master if left out.
     #[serde(rename = "ref", default, skip_serializing_if = "Option::is_none")]

@@ -62,7 +62,7 @@ pub struct OciRepositorySpec {
     pub interval: Duration,
     /// Time for each request to the registry.
     #[serde(default = "default_timeout")]
-    #[schemars(schema_with = "duration::without_hours")]
+    #[schemars(schema_with = "duration::without_hours", extend("default" = "60s"))]
     pub timeout: Duration,
     /// Files to leave out, as .gitignore writes them.
     #[serde(default, skip_serializing_if = "Option::is_none")]

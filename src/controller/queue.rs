@@ -86,7 +86,7 @@ pub(super) async fn run<K, R>(
     let mut queue = Queue::new(line);
     let mut stopped = std::pin::pin!(stop.cancelled());
     tokio::select! {
-        // It fails only when the watch is gone, which ends the program.
+        // It fails only when the watch is gone, which ends the program. Nobody else may wait for the store, which tells but one (kube-runtime 5).
         _ = store.wait_until_ready() => {}
         () = &mut stopped => return,
     }

@@ -1,21 +1,19 @@
 //! What is told of single objects: their state, what they are about, what is under way.
 //!
-//! With very many objects that is too much for some Prometheus; then only sums over all of them are told.
+//! With very many objects that is too much for some Prometheus; then only sums over all of them are told. Each object is one small record, and
+//! its two dozen series are made when somebody asks: series kept for a thousand releases would take more memory than the releases.
 //!
 //! **Invariant:** an object that is gone leaves no series behind, but for the `Deleted` series that Flux's rules expect.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric};
-use prometheus_client::metrics::counter::Counter;
-use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
-use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, MetricEncoder};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::exemplar::Exemplar;
 use prometheus_client::registry::Registry;
 
 /// The state of a release in `planton_helm_release_reconciliation_status`.
@@ -87,395 +85,360 @@ pub struct ResourceInfo {
     pub url: String,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ObjectLabels {
-    kind: &'static str,
-    name: String,
-    namespace: String,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ReleaseLabels {
-    name: String,
-    namespace: String,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct CacheLabels {
-    event_type: &'static str,
-    name: String,
-    namespace: String,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ConditionLabels {
-    kind: &'static str,
-    name: String,
-    namespace: String,
-    r#type: &'static str,
-    status: &'static str,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct InfoLabels {
-    customresource_group: &'static str,
-    customresource_kind: &'static str,
-    customresource_version: &'static str,
-    exported_namespace: String,
-    name: String,
-    ready: String,
-    suspended: String,
-    revision: String,
-    chart_name: String,
-    chart_app_version: String,
-    chart_ref_name: String,
-    chart_source_name: String,
-    url: String,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct StateLabels {
-    namespace: String,
-    name: String,
-    release: String,
-    chart: String,
-    version: String,
-    status: &'static str,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct SumLabels {
-    state: &'static str,
-}
-
-/// A gauge of seconds.
-type Seconds = Gauge<f64, AtomicU64>;
-
 /// The statuses that a condition has a series for; `Deleted` marks objects that are gone.
 const CONDITION_STATUSES: [&str; 4] = ["True", "False", "Unknown", "Deleted"];
 
-/// What became of a question to a cache, in Flux's words.
-const CACHE_HIT: &str = "cache_hit";
-const CACHE_MISS: &str = "cache_miss";
-/// The kinds whose charts are kept.
-const CACHED: [&str; 2] = ["HelmChart", "OCIRepository"];
+/// The kind that has HelmReleases' own series.
+const RELEASE: &str = "HelmRelease";
+/// Stands for the kinds whose charts are kept, which the series of the cache do not tell apart.
+const CACHED: &str = "";
+/// The kinds that it stands for.
+const CACHED_KINDS: [&str; 2] = ["HelmChart", "OCIRepository"];
 
 /// Ten buckets from 10 ms to 30 min in equal ratios, as Flux has them.
-fn flux_buckets() -> Histogram {
+const BUCKETS: usize = 10;
+
+/// The upper bound of a bucket in seconds.
+fn bound(bucket: usize) -> f64 {
     const FIRST: f64 = 0.01;
     const LAST: f64 = 1800.0;
-    const COUNT: i32 = 10;
-    let factor = (LAST / FIRST).powf(1.0 / f64::from(COUNT - 1));
-    Histogram::new((0..COUNT).map(move |power| FIRST * factor.powi(power)))
+    let factor = (LAST / FIRST).powf(1.0 / (BUCKETS - 1) as f64);
+    FIRST * factor.powi(bucket as i32)
 }
 
-type ObjectKey = (&'static str, String, String);
+/// How long the reconciles of an object took.
+#[derive(Clone, Copy, Debug, Default)]
+struct Durations {
+    sum: f64,
+    /// By bucket; the last holds what is longer than all bounds.
+    counts: [u32; BUCKETS + 1],
+}
 
-/// The release, chart and version of a release.
-type ReleaseIdentity = (String, String, String);
+impl Durations {
+    fn observe(&mut self, seconds: f64) {
+        self.sum += seconds;
+        let bucket = (0..BUCKETS).find(|bucket| seconds <= bound(*bucket)).unwrap_or(BUCKETS);
+        if let Some(count) = self.counts.get_mut(bucket) {
+            *count += 1;
+        }
+    }
 
-/// What an object has at present in families whose labels change with it.
+    fn count(&self) -> u64 {
+        self.counts.iter().copied().map(u64::from).sum()
+    }
+
+    fn buckets(&self) -> Vec<(f64, u64)> {
+        let bounds = (0..BUCKETS).map(bound).chain([f64::MAX]);
+        bounds.zip(self.counts).map(|(bound, count)| (bound, u64::from(count))).collect()
+    }
+}
+
+/// Kind, namespace and name.
+type Key = (&'static str, String, String);
+
+/// What is known of an object.
 #[derive(Debug, Default)]
-struct Current {
-    info: Option<InfoLabels>,
-    release: Option<ReleaseIdentity>,
-    state: Option<ReleaseState>,
+struct Told {
+    is_gone: bool,
+    durations: Durations,
+    info: Option<ResourceInfo>,
+    release: Option<(ReleaseFacts, ReleaseState)>,
+    storage_bytes: Option<i64>,
+    deadline: Option<f64>,
+    /// The interval of a source and when it was checked, in seconds.
+    checked: Option<(f64, f64)>,
+    cache_hits: u64,
+    cache_misses: u64,
+}
+
+#[derive(Debug)]
+struct Shared {
+    /// Whether anything but sums is told.
+    each: bool,
+    told: Mutex<All>,
 }
 
 /// The metrics of single objects. Clones share them.
-#[derive(Clone)]
-pub(super) struct Objects {
-    /// Whether anything but sums is told.
-    each: bool,
-    reconcile_duration: Family<ObjectLabels, Histogram>,
-    condition: Family<ConditionLabels, Gauge>,
-    suspended: Family<ObjectLabels, Gauge>,
-    info: Family<InfoLabels, Gauge>,
-    state: Family<StateLabels, Gauge>,
-    drifted: Family<ReleaseLabels, Gauge>,
-    retries_exhausted: Family<ReleaseLabels, Gauge>,
-    storage_bytes: Family<ReleaseLabels, Gauge>,
-    deadline: Family<ReleaseLabels, Seconds>,
-    source_interval: Family<ObjectLabels, Seconds>,
-    source_checked: Family<ObjectLabels, Seconds>,
-    cache_events: Family<CacheLabels, Counter>,
-    current: Arc<Mutex<HashMap<ObjectKey, Current>>>,
-}
-
-impl fmt::Debug for Objects {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Objects").field("each", &self.each).finish_non_exhaustive()
-    }
-}
+#[derive(Clone, Debug)]
+pub(super) struct Objects(Arc<Shared>);
 
 /// An action is under way until this is dropped.
 #[derive(Debug)]
 #[must_use = "the action is under way for as long as this lives"]
 pub struct UnderWay {
     objects: Objects,
-    labels: ReleaseLabels,
+    key: Key,
 }
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
-        self.objects.deadline.remove(&self.labels);
+        if let Some(told) = self.objects.told().get_mut(&self.key) {
+            told.deadline = None;
+        }
     }
 }
 
 impl Objects {
     pub(super) fn new(each: bool) -> Self {
-        Self {
-            each,
-            reconcile_duration: Family::new_with_constructor(flux_buckets),
-            condition: Family::default(),
-            suspended: Family::default(),
-            info: Family::default(),
-            state: Family::default(),
-            drifted: Family::default(),
-            retries_exhausted: Family::default(),
-            storage_bytes: Family::default(),
-            deadline: Family::default(),
-            source_interval: Family::default(),
-            source_checked: Family::default(),
-            cache_events: Family::default(),
-            current: Arc::default(),
-        }
+        Self(Arc::new(Shared { each, told: Mutex::default() }))
     }
 
-    pub(super) fn register(&self, r: &mut Registry) {
-        let objects = self.clone();
-        r.register_collector(Box::new(Sums(Arc::clone(&objects.current))));
-        if !self.each {
-            return;
-        }
-        r.register(
-            "gotk_reconcile_duration_seconds",
-            "How long reconciles of an object took",
-            objects.reconcile_duration,
-        );
-        r.register("gotk_reconcile_condition", "The current condition of an object", objects.condition);
-        r.register("gotk_suspend_status", "Whether an object is suspended", objects.suspended);
-        r.register("gotk_resource_info", "The current state of an object", objects.info);
-        r.register(
-            "planton_helm_release_reconciliation_status",
-            "The current reconciliation status of a release",
-            objects.state,
-        );
-        r.register("rhumb_release_drifted", "Whether live objects differ from the release", objects.drifted);
-        r.register(
-            "rhumb_release_retries_exhausted",
-            "Whether failures have used up the retries",
-            objects.retries_exhausted,
-        );
-        r.register(
-            "rhumb_release_storage_bytes",
-            "Bytes of the release's newest record, of which the API server takes 1 MiB",
-            objects.storage_bytes,
-        );
-        r.register(
-            "rhumb_release_action_deadline_timestamp_seconds",
-            "When the action under way reaches the release's timeout, in seconds since the Unix epoch",
-            objects.deadline,
-        );
-        r.register("rhumb_source_interval_seconds", "How often a source is checked", objects.source_interval);
-        r.register(
-            "rhumb_source_checked_timestamp_seconds",
-            "When a source was last checked with success, in seconds since the Unix epoch",
-            objects.source_checked,
-        );
-        r.register("gotk_cache_events", "Charts that were kept, or had to be fetched, by source", objects.cache_events);
+    pub(super) fn register(&self, registry: &mut Registry) {
+        registry.register_collector(Box::new(self.clone()));
     }
 
-    fn current(&self) -> MutexGuard<'_, HashMap<ObjectKey, Current>> {
-        self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    fn told(&self) -> MutexGuard<'_, All> {
+        self.0.told.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes what is told of an object, where single objects are told of.
+    fn tell(&self, kind: &'static str, namespace: &str, name: &str, change: impl FnOnce(&mut Told)) {
+        if self.0.each {
+            change(self.told().entry(key(kind, namespace, name)).or_default());
+        }
     }
 
     pub(super) fn reconciled(&self, kind: &'static str, namespace: &str, name: &str, took: Duration) {
-        if self.each {
-            self.reconcile_duration.get_or_create(&object(kind, namespace, name)).observe(took.as_secs_f64());
-        }
+        self.tell(kind, namespace, name, |told| told.durations.observe(took.as_secs_f64()));
     }
 
     pub(super) fn set_object(&self, kind: &'static str, namespace: &str, name: &str, info: &ResourceInfo) {
-        if !self.each {
-            return;
-        }
-        self.set_condition(kind, namespace, name, &info.ready);
-        self.suspended.get_or_create(&object(kind, namespace, name)).set(i64::from(info.suspended));
-        let labels = InfoLabels {
-            customresource_group: info.group,
-            customresource_kind: kind,
-            customresource_version: info.version,
-            exported_namespace: namespace.to_owned(),
-            name: name.to_owned(),
-            ready: info.ready.clone(),
-            suspended: info.suspended.to_string(),
-            revision: info.revision.clone(),
-            chart_name: info.chart_name.clone(),
-            chart_app_version: info.chart_app_version.clone(),
-            chart_ref_name: info.chart_ref_name.clone(),
-            chart_source_name: info.chart_source_name.clone(),
-            url: info.url.clone(),
-        };
-        let mut current = self.current();
-        let entry = current.entry((kind, namespace.to_owned(), name.to_owned())).or_default();
-        if entry.info.as_ref() != Some(&labels) {
-            if let Some(old) = entry.info.take() {
-                self.info.remove(&old);
+        self.tell(kind, namespace, name, |told| {
+            if told.is_gone {
+                *told = Told::default();
             }
-            self.info.get_or_create(&labels).set(1);
-            entry.info = Some(labels);
-        }
+            if told.info.as_ref() != Some(info) {
+                told.info = Some(info.clone());
+            }
+        });
     }
 
     pub(super) fn set_release(&self, namespace: &str, name: &str, facts: &ReleaseFacts, state: ReleaseState) {
-        let identity = (facts.release.clone(), facts.chart.clone(), facts.version.clone());
-        let mut current = self.current();
-        let entry = current.entry(("HelmRelease", namespace.to_owned(), name.to_owned())).or_default();
-        entry.state = Some(state);
-        if !self.each {
-            return;
-        }
-        if entry.release.as_ref() != Some(&identity) {
-            if let Some(old) = entry.release.take() {
-                self.remove_states(namespace, name, &old);
-            }
-            entry.release = Some(identity.clone());
-        }
-        for each in ReleaseState::ALL {
-            let labels = state_labels(namespace, name, &identity, each);
-            self.state.get_or_create(&labels).set(i64::from(each == state));
-        }
-        let labels = release(namespace, name);
-        self.drifted.get_or_create(&labels).set(i64::from(facts.is_drifted));
-        self.retries_exhausted.get_or_create(&labels).set(i64::from(facts.has_exhausted_retries));
+        // Sums need the state, and nothing else.
+        let facts = if self.0.each { facts.clone() } else { ReleaseFacts::default() };
+        self.told().entry(key(RELEASE, namespace, name)).or_default().release = Some((facts, state));
     }
 
     pub(super) fn set_storage_bytes(&self, namespace: &str, name: &str, bytes: usize) {
-        if self.each {
-            let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
-            self.storage_bytes.get_or_create(&release(namespace, name)).set(bytes);
-        }
+        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+        self.tell(RELEASE, namespace, name, |told| told.storage_bytes = Some(bytes));
     }
 
     pub(super) fn action_started(&self, namespace: &str, name: &str, deadline: f64) -> UnderWay {
-        let labels = release(namespace, name);
-        if self.each {
-            self.deadline.get_or_create(&labels).set(deadline);
-        }
-        UnderWay { objects: self.clone(), labels }
+        self.tell(RELEASE, namespace, name, |told| told.deadline = Some(deadline));
+        UnderWay { objects: self.clone(), key: key(RELEASE, namespace, name) }
     }
 
     pub(super) fn source_checked(&self, kind: &'static str, namespace: &str, name: &str, interval: Duration, now: f64) {
-        if self.each {
-            let labels = object(kind, namespace, name);
-            self.source_interval.get_or_create(&labels).set(interval.as_secs_f64());
-            self.source_checked.get_or_create(&labels).set(now);
-        }
+        self.tell(kind, namespace, name, |told| told.checked = Some((interval.as_secs_f64(), now)));
     }
 
     pub(super) fn cache_asked(&self, namespace: &str, name: &str, found: bool) {
-        if self.each {
-            self.cache_events.get_or_create(&cache(if found { CACHE_HIT } else { CACHE_MISS }, namespace, name)).inc();
-        }
+        self.tell(CACHED, namespace, name, |told| {
+            if found {
+                told.cache_hits += 1;
+            } else {
+                told.cache_misses += 1;
+            }
+        });
     }
 
     pub(super) fn source_left(&self, kind: &'static str, namespace: &str, name: &str) {
-        let labels = object(kind, namespace, name);
-        self.source_interval.remove(&labels);
-        self.source_checked.remove(&labels);
+        if let Some(told) = self.told().get_mut(&key(kind, namespace, name)) {
+            told.checked = None;
+        }
     }
 
     pub(super) fn forget(&self, kind: &'static str, namespace: &str, name: &str) {
-        let labels = object(kind, namespace, name);
-        if self.each {
-            self.set_condition(kind, namespace, name, "Deleted");
+        let mut all = self.told();
+        all.remove(&key(kind, namespace, name));
+        if CACHED_KINDS.contains(&kind) {
+            all.remove(&key(CACHED, namespace, name));
         }
-        self.suspended.remove(&labels);
-        self.reconcile_duration.remove(&labels);
-        self.source_left(kind, namespace, name);
-        if CACHED.contains(&kind) {
-            for event in [CACHE_HIT, CACHE_MISS] {
-                self.cache_events.remove(&cache(event, namespace, name));
-            }
-        }
-        let mut current = self.current();
-        let Some(gone) = current.remove(&(kind, namespace.to_owned(), name.to_owned())) else { return };
-        if let Some(info) = gone.info {
-            self.info.remove(&info);
-        }
-        if let Some(identity) = gone.release {
-            self.remove_states(namespace, name, &identity);
-        }
-        if gone.state.is_some() {
-            let labels = release(namespace, name);
-            self.drifted.remove(&labels);
-            self.retries_exhausted.remove(&labels);
-            self.storage_bytes.remove(&labels);
-        }
-    }
-
-    fn set_condition(&self, kind: &'static str, namespace: &str, name: &str, ready: &str) {
-        for status in CONDITION_STATUSES {
-            let labels = ConditionLabels {
-                kind,
-                name: name.to_owned(),
-                namespace: namespace.to_owned(),
-                r#type: "Ready",
-                status,
-            };
-            if ready == "Deleted" && status != "Deleted" {
-                self.condition.remove(&labels);
-            } else {
-                self.condition.get_or_create(&labels).set(i64::from(status == ready));
-            }
-        }
-    }
-
-    fn remove_states(&self, namespace: &str, name: &str, identity: &ReleaseIdentity) {
-        for state in ReleaseState::ALL {
-            self.state.remove(&state_labels(namespace, name, identity, state));
+        if self.0.each {
+            all.insert(key(kind, namespace, name), Box::new(Told { is_gone: true, ..Told::default() }));
         }
     }
 }
 
-/// How many releases are in each state.
-#[derive(Debug)]
-struct Sums(Arc<Mutex<HashMap<ObjectKey, Current>>>);
+fn key(kind: &'static str, namespace: &str, name: &str) -> Key {
+    (kind, namespace.to_owned(), name.to_owned())
+}
 
-impl Collector for Sums {
+/// No labels of an exemplar.
+type NoExemplar = Exemplar<Vec<(&'static str, String)>, f64>;
+
+impl Collector for Objects {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
-        let current = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let kind = ConstGauge::new(0_i64).metric_type();
-        let mut family = encoder.encode_descriptor("rhumb_releases", "Releases by state", None, kind)?;
-        for state in ReleaseState::ALL {
-            let count = current.values().filter(|each| each.state == Some(state)).count();
-            let gauge = ConstGauge::new(i64::try_from(count).unwrap_or(i64::MAX));
-            gauge.encode(family.encode_family(&SumLabels { state: state.label() })?)?;
+        let told = self.told();
+        encode_sums(&told, &mut encoder)?;
+        if !self.0.each {
+            return Ok(());
         }
-        Ok(())
+        encode_states(&told, &mut encoder)?;
+        encode_releases(&told, &mut encoder)?;
+        encode_sources(&told, &mut encoder)
     }
 }
 
-fn object(kind: &'static str, namespace: &str, name: &str) -> ObjectLabels {
-    ObjectLabels { kind, name: name.to_owned(), namespace: namespace.to_owned() }
+/// What is known of all objects.
+type All = BTreeMap<Key, Box<Told>>;
+
+/// One series of a gauge.
+fn gauge(family: &mut MetricEncoder<'_>, labels: &impl EncodeLabelSet, value: i64) -> Result<(), fmt::Error> {
+    family.encode_family(labels)?.encode_gauge(&value)
 }
 
-fn cache(event_type: &'static str, namespace: &str, name: &str) -> CacheLabels {
-    CacheLabels { event_type, name: name.to_owned(), namespace: namespace.to_owned() }
+/// One series of a gauge of seconds.
+fn seconds(family: &mut MetricEncoder<'_>, labels: &impl EncodeLabelSet, value: f64) -> Result<(), fmt::Error> {
+    family.encode_family(labels)?.encode_gauge(&value)
 }
 
-fn release(namespace: &str, name: &str) -> ReleaseLabels {
-    ReleaseLabels { name: name.to_owned(), namespace: namespace.to_owned() }
+fn object_labels((kind, namespace, name): &Key) -> [(&'static str, &str); 3] {
+    [("kind", *kind), ("name", name), ("namespace", namespace)]
 }
 
-fn state_labels(namespace: &str, name: &str, identity: &ReleaseIdentity, state: ReleaseState) -> StateLabels {
-    StateLabels {
-        namespace: namespace.to_owned(),
-        name: name.to_owned(),
-        release: identity.0.clone(),
-        chart: identity.1.clone(),
-        version: identity.2.clone(),
-        status: state.label(),
+fn release_labels((_, namespace, name): &Key) -> [(&'static str, &str); 2] {
+    [("name", name), ("namespace", namespace)]
+}
+
+fn encode_sums(told: &All, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+    let mut family = encoder.encode_descriptor("rhumb_releases", "Releases by state", None, MetricType::Gauge)?;
+    for state in ReleaseState::ALL {
+        let count = with(told, |told| told.release.as_ref()).filter(|(_, (_, each))| *each == state).count();
+        gauge(&mut family, &[("state", state.label())], i64::try_from(count).unwrap_or(i64::MAX))?;
     }
+    Ok(())
+}
+
+/// What is told of objects of every kind.
+fn encode_states(told: &All, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+    let name = "gotk_reconcile_duration_seconds";
+    let mut family =
+        encoder.encode_descriptor(name, "How long reconciles of an object took", None, MetricType::Histogram)?;
+    for (key, told) in told.iter().filter(|(_, told)| !told.is_gone && told.durations.count() > 0) {
+        let Durations { sum, .. } = told.durations;
+        let none: Option<&std::collections::HashMap<usize, NoExemplar>> = None;
+        let labels = object_labels(key);
+        let mut series = family.encode_family(&labels)?;
+        series.encode_histogram(sum, told.durations.count(), &told.durations.buckets(), none)?;
+    }
+    let name = "gotk_reconcile_condition";
+    let mut family = encoder.encode_descriptor(name, "The current condition of an object", None, MetricType::Gauge)?;
+    for (key, told) in told {
+        let present = match &told.info {
+            Some(info) => info.ready.as_str(),
+            None if told.is_gone => "Deleted",
+            None => continue,
+        };
+        for status in CONDITION_STATUSES.into_iter().filter(|status| !told.is_gone || *status == "Deleted") {
+            let [kind, name, namespace] = object_labels(key);
+            let labels = [kind, name, namespace, ("type", "Ready"), ("status", status)];
+            gauge(&mut family, &labels, i64::from(status == present))?;
+        }
+    }
+    let name = "gotk_suspend_status";
+    let mut family = encoder.encode_descriptor(name, "Whether an object is suspended", None, MetricType::Gauge)?;
+    for (key, info) in with(told, |told| told.info.as_ref()) {
+        gauge(&mut family, &object_labels(key), i64::from(info.suspended))?;
+    }
+    let mut family =
+        encoder.encode_descriptor("gotk_resource_info", "The current state of an object", None, MetricType::Gauge)?;
+    for ((kind, namespace, name), info) in with(told, |told| told.info.as_ref()) {
+        let labels = [
+            ("customresource_group", info.group),
+            ("customresource_kind", kind),
+            ("customresource_version", info.version),
+            ("exported_namespace", namespace),
+            ("name", name),
+            ("ready", &info.ready),
+            ("suspended", if info.suspended { "true" } else { "false" }),
+            ("revision", &info.revision),
+            ("chart_name", &info.chart_name),
+            ("chart_app_version", &info.chart_app_version),
+            ("chart_ref_name", &info.chart_ref_name),
+            ("chart_source_name", &info.chart_source_name),
+            ("url", &info.url),
+        ];
+        gauge(&mut family, &labels, 1)?;
+    }
+    Ok(())
+}
+
+/// What is told of HelmReleases alone.
+fn encode_releases(told: &All, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+    let name = "planton_helm_release_reconciliation_status";
+    let help = "The current reconciliation status of a release";
+    let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+    for ((_, namespace, name), (facts, state)) in with(told, |told| told.release.as_ref()) {
+        for each in ReleaseState::ALL {
+            let labels = [
+                ("namespace", namespace.as_str()),
+                ("name", name),
+                ("release", &facts.release),
+                ("chart", &facts.chart),
+                ("version", &facts.version),
+                ("status", each.label()),
+            ];
+            gauge(&mut family, &labels, i64::from(each == *state))?;
+        }
+    }
+    let name = "rhumb_release_drifted";
+    let help = "Whether live objects differ from the release";
+    let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+    for (key, (facts, _)) in with(told, |told| told.release.as_ref()) {
+        gauge(&mut family, &release_labels(key), i64::from(facts.is_drifted))?;
+    }
+    let name = "rhumb_release_retries_exhausted";
+    let help = "Whether failures have used up the retries";
+    let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+    for (key, (facts, _)) in with(told, |told| told.release.as_ref()) {
+        gauge(&mut family, &release_labels(key), i64::from(facts.has_exhausted_retries))?;
+    }
+    let name = "rhumb_release_storage_bytes";
+    let help = "Bytes of the release's newest record, of which the API server takes 1 MiB";
+    let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+    for (key, bytes) in with(told, |told| told.storage_bytes) {
+        gauge(&mut family, &release_labels(key), bytes)?;
+    }
+    let name = "rhumb_release_action_deadline_timestamp_seconds";
+    let help = "When the action under way reaches the release's timeout, in seconds since the Unix epoch";
+    let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+    for (key, deadline) in with(told, |told| told.deadline) {
+        seconds(&mut family, &release_labels(key), deadline)?;
+    }
+    Ok(())
+}
+
+/// What is told of sources and their charts alone.
+fn encode_sources(told: &All, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+    let name = "rhumb_source_interval_seconds";
+    let mut family = encoder.encode_descriptor(name, "How often a source is checked", None, MetricType::Gauge)?;
+    for (key, (interval, _)) in with(told, |told| told.checked) {
+        seconds(&mut family, &object_labels(key), interval)?;
+    }
+    let name = "rhumb_source_checked_timestamp_seconds";
+    let help = "When a source was last checked with success, in seconds since the Unix epoch";
+    let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+    for (key, (_, checked)) in with(told, |told| told.checked) {
+        seconds(&mut family, &object_labels(key), checked)?;
+    }
+    let help = "Charts that were kept, or had to be fetched, by source";
+    let mut family = encoder.encode_descriptor("gotk_cache_events", help, None, MetricType::Counter)?;
+    for ((_, namespace, name), told) in told {
+        // What became of a question to a cache, in Flux's words.
+        for (event, count) in [("cache_hit", told.cache_hits), ("cache_miss", told.cache_misses)] {
+            if count > 0 {
+                let labels = [("event_type", event), ("name", name), ("namespace", namespace)];
+                let none: Option<&NoExemplar> = None;
+                family.encode_family(&labels)?.encode_counter(&count, none)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The objects that something is known of.
+fn with<'a, T>(told: &'a All, what: impl Fn(&'a Told) -> Option<T>) -> impl Iterator<Item = (&'a Key, T)> {
+    told.iter().filter_map(move |(key, told)| Some((key, what(told)?)))
 }

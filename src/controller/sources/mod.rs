@@ -40,7 +40,7 @@ use tokio_util::task::AbortOnDropHandle;
 use self::driver::{Reconcile, Shared, control};
 use self::kind::{Watched, identity};
 use self::suspects::Suspects;
-use self::watch::{Listen, watch};
+use self::watch::{Listen, scope, watch};
 use super::config::{self, Config};
 use crate::api::{Bucket, ExternalArtifact, GitRepository, HelmChart, HelmRepository, OciRepository};
 use crate::lifecycle::Event;
@@ -134,21 +134,16 @@ pub(super) fn start(dependencies: &Dependencies) -> Started {
         wake_including: git_sender.clone(),
     };
     let attendance = Attendance { shared, changed, dependants };
-    let listed = stores.clone();
-    let ready = async move {
-        // A chart whose source is merely not listed yet would be told to be missing.
-        let _ = listed.repositories.wait_until_ready().await;
-        let _ = listed.oci.wait_until_ready().await;
-        let _ = listed.git.wait_until_ready().await;
-        let _ = listed.buckets.wait_until_ready().await;
-    };
+    let [for_repositories, for_charts, for_oci, for_git, for_buckets] = std::array::from_fn(|_| Listed::new());
+    // A chart whose source is merely not listed yet would be told to be missing.
+    let sources_of_charts = [&for_repositories, &for_oci, &for_git, &for_buckets].map(Clone::clone);
     let kinds = [
-        attendance.attend(stores.repositories, repository_writer, unbounded(), std::future::ready(())),
-        attendance.attend(stores.charts, chart_writer, (chart_sender, chart_queue), ready),
-        attendance.attend(stores.oci, oci_writer, unbounded(), std::future::ready(())),
-        attendance.attend(stores.git, git_writer, (git_sender, git_queue), std::future::ready(())),
-        attendance.follow(bucket_writer),
-        attendance.follow(external_writer),
+        attendance.attend(stores.repositories, (repository_writer, for_repositories), unbounded(), []),
+        attendance.attend(stores.charts, (chart_writer, for_charts), (chart_sender, chart_queue), sources_of_charts),
+        attendance.attend(stores.oci, (oci_writer, for_oci), unbounded(), []),
+        attendance.attend(stores.git, (git_writer, for_git), (git_sender, git_queue), []),
+        attendance.follow((bucket_writer, for_buckets)),
+        attendance.follow((external_writer, Listed::new())),
     ];
     let run = async move {
         // A task a kind, so that what happens to one wakes none of the others.
@@ -165,25 +160,27 @@ struct Attendance {
 }
 
 impl Attendance {
-    /// Watches a kind and, with `--sources=own`, reconciles it once `ready` is over; ends after the operator is told to stop.
+    /// Watches a kind and, with `--sources=own`, reconciles it once these others are listed; ends after the operator is told to stop.
     fn attend<K: Reconcile>(
         &self,
         objects: Store<K>,
-        writer: Writer<K>,
+        (writer, listed): (Writer<K>, Listed),
         (sender, queue): (UnboundedSender<ObjectRef<K>>, UnboundedReceiver<ObjectRef<K>>),
-        ready: impl Future<Output = ()> + Send + 'static,
+        others: impl IntoIterator<Item = Listed, IntoIter: Send> + Send + 'static,
     ) -> BoxFuture<'static, ()> {
         let shared = Arc::clone(&self.shared);
         let Dependencies { client, config, metrics, stop, .. } = shared.dependencies.clone();
         let (changed, dependants) = (self.changed.clone(), self.dependants.clone());
-        let mut ears = Ears { queue: sender, changed, dependants, metrics };
+        let mut ears = Ears { listed, queue: sender, changed, dependants, metrics };
         Box::pin(async move {
-            let watching = watch(client, &config, writer, &mut ears);
+            let watching = watch(scope(client, &config), writer, &mut ears);
             let controlling = async {
                 if config.sources == config::Sources::External {
                     return stop.cancelled().await;
                 }
-                ready.await;
+                for other in others {
+                    other.cancelled().await;
+                }
                 control(shared, objects, queue).await;
             };
             tokio::select! {
@@ -196,15 +193,15 @@ impl Attendance {
 
 impl Attendance {
     /// Watches a kind that others keep.
-    fn follow<K: Watched>(&self, writer: Writer<K>) -> BoxFuture<'static, ()> {
+    fn follow<K: Watched>(&self, (writer, listed): (Writer<K>, Listed)) -> BoxFuture<'static, ()> {
         let Dependencies { client, config, metrics, stop, .. } = self.shared.dependencies.clone();
         let (changed, dependants) = (self.changed.clone(), self.dependants.clone());
         // Nobody reconciles these, so what is asked of them goes nowhere.
         let (queue, _) = unbounded();
-        let mut ears = Ears { queue, changed, dependants, metrics };
+        let mut ears = Ears { listed, queue, changed, dependants, metrics };
         Box::pin(async move {
             tokio::select! {
-                () = watch(client, &config, writer, &mut ears) => {}
+                () = watch(scope(client, &config), writer, &mut ears) => {}
                 () = stop.cancelled() => {}
             }
         })
@@ -246,8 +243,12 @@ impl Dependants {
     }
 }
 
+/// Becomes cancelled once all objects of a kind are in its store. The store tells that itself, but only to the last who asks.
+type Listed = CancellationToken;
+
 /// Hears what a watch tells, and passes it on.
 struct Ears<K: Watched> {
+    listed: Listed,
     queue: UnboundedSender<ObjectRef<K>>,
     changed: mpsc::UnboundedSender<Changed>,
     dependants: Dependants,
@@ -255,6 +256,10 @@ struct Ears<K: Watched> {
 }
 
 impl<K: Watched> Listen<K> for Ears<K> {
+    fn listed(&mut self) {
+        self.listed.cancel();
+    }
+
     fn asked(&mut self, object: &K) {
         // The receivers are gone only while the program stops, or where no controller runs.
         let _ = self.queue.unbounded_send(ObjectRef::from_obj(object));

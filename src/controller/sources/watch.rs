@@ -3,6 +3,7 @@
 //! **Invariant:** the status that a controller writes itself never wakes it again.
 
 use std::collections::{BTreeSet, HashMap};
+use std::hash::{DefaultHasher, Hash, Hasher as _};
 
 use futures::StreamExt as _;
 use kube::api::Api;
@@ -17,6 +18,8 @@ use crate::controller::config::Config;
 
 /// What somebody wants to know of a kind's objects.
 pub(super) trait Listen<K>: Send {
+    /// All objects are in the store, or there can be none, for the cluster does not have the kind. Told again with every list.
+    fn listed(&mut self);
     /// The object is there for the first time, or something was asked of it: a spec, a request, its deletion.
     fn asked(&mut self, object: &K);
     /// Its artifact, readiness or generation changed.
@@ -25,28 +28,13 @@ pub(super) trait Listen<K>: Send {
     fn gone(&mut self, namespace: &str, name: &str);
 }
 
-/// What of an object wakes whom.
-#[derive(PartialEq, Eq)]
+/// What of an object wakes whom, as digests, for there is one for every object.
 struct Marks {
     uid: Option<String>,
-    request: Request,
-    result: Outcome,
-}
-
-#[derive(PartialEq, Eq)]
-struct Request {
-    generation: Option<i64>,
-    token: Option<String>,
-    is_deleted: bool,
-    finalizers: usize,
-}
-
-#[derive(PartialEq, Eq)]
-struct Outcome {
-    generation: Option<i64>,
-    observed_generation: Option<i64>,
-    artifact: Option<(String, Option<String>)>,
-    ready: Option<(String, String)>,
+    /// Of the spec, requests, deletion and finalizers.
+    request: u64,
+    /// Of the generations, the artifact and readiness.
+    result: u64,
 }
 
 impl Marks {
@@ -55,39 +43,47 @@ impl Marks {
         let facts = object.status().map(K::facts);
         let artifact = facts.as_ref().and_then(|facts| facts.artifact);
         let ready = facts.as_ref().and_then(|facts| find(facts.conditions, condition_type::READY));
-        Self {
-            uid: metadata.uid.clone(),
-            request: Request {
-                generation: metadata.generation,
-                token: metadata.annotations.as_ref().and_then(|all| all.get(REQUESTED_AT_ANNOTATION)).cloned(),
-                is_deleted: metadata.deletion_timestamp.is_some(),
-                finalizers: metadata.finalizers.as_ref().map_or(0, Vec::len),
-            },
-            result: Outcome {
-                generation: metadata.generation,
-                observed_generation: facts.as_ref().and_then(|facts| facts.observed_generation),
-                artifact: artifact.map(|artifact| (artifact.revision.clone(), artifact.digest.clone())),
-                ready: ready.map(|ready| (ready.status.clone(), ready.message.clone())),
-            },
-        }
+        let request = (
+            metadata.generation,
+            metadata.annotations.as_ref().and_then(|all| all.get(REQUESTED_AT_ANNOTATION)),
+            metadata.deletion_timestamp.is_some(),
+            metadata.finalizers.as_ref().map_or(0, Vec::len),
+        );
+        let result = (
+            metadata.generation,
+            facts.as_ref().and_then(|facts| facts.observed_generation),
+            artifact.map(|artifact| (&artifact.revision, &artifact.digest)),
+            ready.map(|ready| (&ready.status, &ready.message)),
+        );
+        Self { uid: metadata.uid.clone(), request: digest(&request), result: digest(&result) }
+    }
+}
+
+fn digest(value: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// What is watched of a kind, by what the operator was told.
+pub(super) fn scope<K: Watched>(client: kube::Client, config: &Config) -> (Api<K>, watcher::Config) {
+    let api: Api<K> = match &config.watch_namespace {
+        Some(namespace) => Api::namespaced(client, namespace),
+        None => Api::all(client),
+    };
+    let selector = watcher::Config::default();
+    match &config.watch_label_selector {
+        Some(labels) => (api, selector.labels(labels)),
+        None => (api, selector),
     }
 }
 
 /// Watches a kind for as long as the future is polled.
 pub(super) async fn watch<K: Watched>(
-    client: kube::Client,
-    config: &Config,
+    (api, selector): (Api<K>, watcher::Config),
     writer: Writer<K>,
     listener: &mut dyn Listen<K>,
 ) {
-    let api: Api<K> = match &config.watch_namespace {
-        Some(namespace) => Api::namespaced(client, namespace),
-        None => Api::all(client),
-    };
-    let mut selector = watcher::Config::default();
-    if let Some(labels) = &config.watch_label_selector {
-        selector = selector.labels(labels);
-    }
     let events = watcher(api, selector)
         .default_backoff()
         .modify(|object: &mut K| object.meta_mut().managed_fields = None)
@@ -123,9 +119,11 @@ pub(super) async fn watch<K: Watched>(
                     seen.remove(&key);
                     listener.gone(&key.0, &key.1);
                 }
+                listener.listed();
             }
             // The definitions of an older Flux lack some kinds; nobody can use what is not defined.
             Err(error) if is_undefined(&error) => {
+                listener.listed();
                 if !std::mem::replace(&mut is_missing_told, true) {
                     tracing::info!(kind = K::KIND, "the cluster has no definition of this kind; waiting for it");
                 }
@@ -148,4 +146,74 @@ fn is_undefined(error: &watcher::Error) -> bool {
 pub(super) fn key(object: &impl kube::Resource) -> (String, String) {
     let (namespace, name) = identity(object);
     (namespace.to_owned(), name.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{Request, Response};
+    use kube::client::Body;
+    use serde_json::{Value, json};
+    use tokio_util::sync::CancellationToken;
+
+    use super::*;
+    use crate::api::HelmRepository;
+
+    /// Notes what it is told.
+    #[derive(Default)]
+    struct Notes {
+        told: Vec<String>,
+        listed: CancellationToken,
+    }
+
+    impl Listen<HelmRepository> for Notes {
+        fn listed(&mut self) {
+            self.told.push("listed".into());
+            self.listed.cancel();
+        }
+        fn asked(&mut self, object: &HelmRepository) {
+            self.told.push(format!("asked {}", key(object).1));
+        }
+        fn changed(&mut self, object: &HelmRepository) {
+            self.told.push(format!("changed {}", key(object).1));
+        }
+        fn gone(&mut self, _: &str, name: &str) {
+            self.told.push(format!("gone {name}"));
+        }
+    }
+
+    /// What a listener is told up to when all is listed, by a server that answers lists so and never ends a watch.
+    async fn told(code: u16, answer: Value) -> Vec<String> {
+        let service = tower::service_fn(move |request: Request<Body>| {
+            let text = answer.to_string();
+            async move {
+                if request.uri().query().unwrap_or_default().contains("watch=true") {
+                    std::future::pending::<()>().await;
+                }
+                Ok::<_, std::convert::Infallible>(
+                    Response::builder().status(code).body(Body::from(text.into_bytes())).unwrap(),
+                )
+            }
+        });
+        let mut notes = Notes::default();
+        let (listed, client) = (notes.listed.clone(), kube::Client::new(service, "ns"));
+        let (_, writer) = kube_runtime::reflector::store();
+        tokio::select! {
+            () = watch((kube::Api::all(client), watcher::Config::default()), writer, &mut notes) => {}
+            () = listed.cancelled() => {}
+        }
+        notes.told
+    }
+
+    #[tokio::test]
+    async fn listeners_are_told_when_all_is_listed_and_when_the_cluster_has_no_such_kind() {
+        let repository = json!({
+            "metadata": {"name": "charts", "namespace": "ns", "uid": "1", "resourceVersion": "5"},
+            "spec": {"url": "https://charts.example.com"},
+        });
+        let list = json!({"metadata": {"resourceVersion": "9"}, "items": [repository]});
+        assert_eq!(told(200, list).await, ["asked charts", "changed charts", "listed"]);
+        let missing =
+            json!({"kind": "Status", "status": "Failure", "code": 404, "message": "not found", "reason": "NotFound"});
+        assert_eq!(told(404, missing).await, ["listed"]);
+    }
 }
