@@ -5,7 +5,8 @@ use std::process::ExitCode;
 
 use rhumb::cli::Cli;
 
-/// The JSON trees of a thousand releases come and go in small pieces; with the system's allocator, a third of the memory stays behind in gaps.
+/// The JSON trees of a thousand releases come and go in small pieces; with the system's allocator, much of
+/// the memory stays behind in gaps.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -27,7 +27,8 @@ use crate::cluster::{
     pause, settled, spawn_watch,
 };
 use crate::release::{
-    DATA_KEY, OWNER, Release, SECRET_TYPE, Slimming, decode, encode, label, secret_labels, secret_name, user_labels,
+    DATA_KEY, OWNER, Release, SECRET_TYPE, Slimming, Status, decode, encode, label, secret_labels, secret_name,
+    user_labels,
 };
 
 /// How many bytes of decoded records are kept, judged by the length of their stored text.
@@ -192,7 +193,8 @@ impl Secrets {
             resource_version: stored.resource_version.clone(),
         };
         self.shared.index.written(key, revision);
-        self.keep(stored)
+        // What has been replaced is asked for by a rollback alone, and would be as large as what is in use.
+        if stored.release.info.status == Status::Superseded { Arc::new(stored) } else { self.keep(stored) }
     }
 
     fn keep(&self, stored: Stored) -> Arc<Stored> {
