@@ -302,8 +302,7 @@ fn is_common_pattern(pattern: &str) -> bool {
             // Groups with flags, classes by name and set operations are not common.
             b'(' => bytes.get(at + 1) != Some(&b'?'),
             b'[' => !matches!(bytes.get(at + 1), Some(b'[' | b']' | b':')),
-            b'&' | b'~' => bytes.get(at + 1) != Some(byte),
-            b'-' => bytes.get(at + 1) != Some(byte),
+            b'&' | b'~' | b'-' => bytes.get(at + 1) != Some(byte),
             b' '..=b'~' => true,
             _ => false,
         };
