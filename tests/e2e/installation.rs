@@ -73,6 +73,33 @@ async fn exists(client: &Client, namespace: &str, api_version: &str, kind: &str,
     Ok(api.get_opt(name).await?.is_some())
 }
 
+/// What `flux check` reads of a cluster: controllers that are rolled out, with an image that has a tag, and definitions with a version.
+async fn is_found_by_flux(client: &Client) -> Result<()> {
+    let of_flux = ListParams::default().labels("app.kubernetes.io/part-of=flux");
+    let deployments: Api<Deployment> = Api::namespaced(client.clone(), "rhumb-system");
+    let controllers = deployments.list(&of_flux).await?.items;
+    let names: Vec<_> = controllers.iter().filter_map(|it| it.metadata.name.as_deref()).collect();
+    assert_eq!(names, ["rhumb"]);
+    for controller in &controllers {
+        let status = controller.status.clone().unwrap_or_default();
+        assert_eq!((status.available_replicas, status.observed_generation), (Some(1), controller.metadata.generation));
+        let template = controller.spec.as_ref().and_then(|spec| spec.template.spec.as_ref());
+        let image = template.and_then(|pod| pod.containers.first()?.image.as_deref()).unwrap_or_default();
+        ensure!(image.split_once(':').is_some_and(|(_, tag)| !tag.is_empty()), "no tag in {image:?}");
+    }
+    let all: Api<CustomResourceDefinition> = Api::all(client.clone());
+    let found = all.list(&of_flux).await?.items;
+    assert_eq!(found.len(), definitions(client).await?.len());
+    for definition in &found {
+        ensure!(!definition.status.as_ref().is_none_or(|it| it.stored_versions.is_none()), "no stored versions");
+    }
+    // Of this one it takes the version of the installation.
+    let git = all.get("gitrepositories.source.toolkit.fluxcd.io").await?;
+    let version = git.metadata.labels.unwrap_or_default().remove("app.kubernetes.io/version");
+    assert_eq!(version.as_deref(), Some(env!("CARGO_PKG_VERSION")));
+    Ok(())
+}
+
 #[tokio::test]
 async fn helm_installs_upgrades_and_uninstalls_the_chart_and_leaves_the_definitions() -> Result<()> {
     let cluster = Cluster::start().await?;
@@ -120,10 +147,20 @@ async fn helm_installs_upgrades_and_uninstalls_the_chart_and_leaves_the_definiti
     });
     apply(&client, &release).await?;
     // To another mode, for what is bound to whom cannot be changed in place.
-    let upgrade =
-        ["upgrade", "rhumb", &folder, "--reset-values", "--set", "rbac.mode=drop-in", "--wait", "--timeout", "2m"];
+    let upgrade = [
+        "upgrade",
+        "rhumb",
+        &folder,
+        "--reset-values",
+        "--set",
+        "rbac.mode=drop-in,partOf=flux",
+        "--wait",
+        "--timeout",
+        "2m",
+    ];
     helm.run(&[&upgrade[..], &on].concat())?;
     ensure!(!exists(&client, "rhumb-system", "policy/v1", "PodDisruptionBudget", "rhumb").await?);
+    is_found_by_flux(&client).await?;
     let said = helm.run(&[&["uninstall", "rhumb"][..], &on].concat())?;
     ensure!(said.contains("helmreleases.helm.toolkit.fluxcd.io"), "helm tells what it leaves: {said}");
     assert_eq!(definitions(&client).await?, installed);

@@ -99,7 +99,7 @@ const MANIFESTS: &[(&str, &str, &str)] = &[
     (
         "drop-in.yaml",
         "Puts rhumb in the place of Flux's helm-controller, beside Flux's source-controller and with Flux's defaults and rights.",
-        "crds: {install: false}\nrbac: {mode: drop-in}\nsources: external\ndefaultDriftMode: disabled\ndefaultMaxHistory: 5\n\
+        "crds: {install: false}\nrbac: {mode: drop-in}\npartOf: flux\nsources: external\ndefaultDriftMode: disabled\ndefaultMaxHistory: 5\n\
          podLabels: {app: helm-controller}\n\
          eventsAddr: http://notification-controller.flux-system.svc.cluster.local./\n",
     ),

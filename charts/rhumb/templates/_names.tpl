@@ -40,12 +40,11 @@ app.kubernetes.io/name: {{ .Values.nameOverride | default .Chart.Name }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
 
-{{- /* part-of is not flux: `flux uninstall` deletes what says so. */ -}}
 {{- define "rhumb.labels" -}}
 {{ include "rhumb.selectorLabels" . }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/component: helm-controller
-app.kubernetes.io/part-of: rhumb
+app.kubernetes.io/part-of: {{ .Values.partOf }}
 {{- with .Values.commonLabels }}
 {{ toYaml . }}
 {{- end }}
