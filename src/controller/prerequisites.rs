@@ -37,7 +37,7 @@ pub(super) async fn gather(
     let health_checks = health_checks(release)?;
     move_helm_chart(release, status, ctx).await?;
     let found = find_chart(release, ctx).await;
-    dependencies::check(release, ctx)?;
+    dependencies::check(release, ctx).await?;
     let chart = found?;
     let values = values::compose(release, ctx).await?;
     let digests = InputDigests {

@@ -34,6 +34,11 @@ pub(super) struct Waker {
     sender: UnboundedSender<ObjectRef<HelmRelease>>,
 }
 
+/// That the release itself has changed.
+fn own(namespace: &str, name: &str) -> Trigger {
+    Trigger { kind: "HelmRelease", namespace: namespace.to_owned(), name: name.to_owned() }
+}
+
 impl Waker {
     /// A waker, and the stream of releases to wake.
     pub(super) fn new(
@@ -49,9 +54,10 @@ impl Waker {
         self.interests().note(release);
     }
 
-    /// Forgets a release that is gone.
+    /// Forgets a release that is gone, or is no longer this process's business; a reconcile of it under way need not go on.
     pub(super) fn forget(&self, namespace: &str, name: &str) {
         self.interests().forget(namespace, name);
+        self.engagements.tell(namespace, name, &own(namespace, name));
     }
 
     fn interests(&self) -> MutexGuard<'_, Interests> {
@@ -61,8 +67,7 @@ impl Waker {
     /// The release itself has changed.
     pub(super) fn release(&self, release: &HelmRelease) {
         let (namespace, name) = identity(release);
-        let trigger = Trigger { kind: "HelmRelease", namespace: namespace.to_owned(), name: name.to_owned() };
-        self.engagements.tell(namespace, name, &trigger);
+        self.engagements.tell(namespace, name, &own(namespace, name));
         self.wake(ObjectRef::from_obj(release));
     }
 

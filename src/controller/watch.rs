@@ -17,6 +17,7 @@ use super::trigger::Waker;
 use crate::api::HelmRelease;
 use crate::api::conditions::{condition_type, is_true};
 use crate::api::metadata::FINALIZER;
+use crate::telemetry::Metrics;
 
 /// Annotations that ask for something begin with this.
 const REQUEST_PREFIX: &str = "reconcile.fluxcd.io/";
@@ -27,6 +28,7 @@ pub(super) async fn watch_releases(
     config: Arc<Config>,
     writer: Writer<HelmRelease>,
     waker: Waker,
+    metrics: Arc<Metrics>,
 ) {
     let api: Api<HelmRelease> = match &config.watch_namespace {
         Some(namespace) => Api::namespaced(client, namespace),
@@ -41,7 +43,7 @@ pub(super) async fn watch_releases(
         .modify(|release: &mut HelmRelease| release.metadata.managed_fields = None)
         .reflect(writer);
     let mut events = std::pin::pin!(events);
-    let mut ears = Ears { waker: &waker, seen: HashMap::new(), unconfirmed: BTreeSet::new() };
+    let mut ears = Ears { waker: &waker, metrics: &metrics, seen: HashMap::new(), unconfirmed: BTreeSet::new() };
     while let Some(event) = events.next().await {
         match event {
             Ok(Event::Init) => ears.unconfirmed = ears.seen.keys().cloned().collect(),
@@ -66,6 +68,7 @@ type Key = (String, String);
 /// Hears what the watch tells, and wakes whom it concerns.
 struct Ears<'a> {
     waker: &'a Waker,
+    metrics: &'a Metrics,
     seen: HashMap<Key, Marks>,
     /// What a list that is under way has not named yet; at its end, that is gone.
     unconfirmed: BTreeSet<Key>,
@@ -94,6 +97,8 @@ impl Ears<'_> {
         let (namespace, name) = key;
         self.seen.remove(key);
         self.waker.forget(namespace, name);
+        // It may live on as the business of another shard.
+        self.metrics.leave("HelmRelease", namespace, name);
         self.waker.dependants(namespace, name);
     }
 }

@@ -361,6 +361,11 @@ impl Metrics {
         self.objects.forget(kind, namespace, name);
     }
 
+    /// Removes the series of an object that is another process's business now; what is told of one that is gone stays told.
+    pub fn leave(&self, kind: &'static str, namespace: &str, name: &str) {
+        self.objects.leave(kind, namespace, name);
+    }
+
     /// Notes whether this process leads.
     pub fn set_leader(&self, lease: &str, leads: bool) {
         self.leader.get_or_create(&NameLabels { name: lease.to_owned() }).set(i64::from(leads));

@@ -93,6 +93,9 @@ mod secrecy;
 /// A real Prometheus on the operator's metrics.
 mod monitoring;
 
+/// Operators that share the work.
+mod sharding;
+
 /// What Flux's own end-to-end tests assert.
 mod flux_table;
 
