@@ -84,6 +84,9 @@ mod permissions;
 /// The chart, installed by helm and by the operator itself.
 mod installation;
 
+/// The files of the image, where a kubelet would run them.
+mod image;
+
 /// The commands of the README.
 mod readme;
 
