@@ -2,7 +2,9 @@
 FROM rust:1-bookworm AS build
 WORKDIR /src
 COPY . .
-RUN .ci/image build /image
+# Features of Cargo.toml besides the default ones, such as otlp.
+ARG FEATURES=""
+RUN .ci/image build /image "$FEATURES"
 
 FROM scratch
 COPY --from=build /image /

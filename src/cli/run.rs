@@ -18,7 +18,7 @@ use crate::api;
 use crate::api::helm_release::DriftMode;
 use crate::controller::{self, Config, KubeConfigTrust, LeaseTimes, Sources};
 use crate::source::Egress;
-use crate::telemetry::{Encoding, Metrics, install_logging};
+use crate::telemetry::{Encoding, Metrics, SpanListener, install_logging};
 
 /// Flags of `rhumb run`.
 #[derive(Args, Debug)]
@@ -117,6 +117,9 @@ pub(super) struct Run {
     /// How log lines are written
     #[arg(long, value_enum, default_value_t = Encoding::Json)]
     log_encoding: Encoding,
+    /// URL of an OpenTelemetry collector that traces are sent to by OTLP over HTTP, if the program was built with that; none if empty
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", default_value = "")]
+    otlp_endpoint: String,
     /// Feature gates of Flux, such as AdditiveCELDependencyCheck=true; a warning names those without effect
     #[arg(long, default_value = "", value_parser = Gates::parse)]
     feature_gates: Gates,
@@ -190,14 +193,28 @@ fn duration(text: &str) -> Result<Duration, api::Error> {
 impl Run {
     /// Runs the operator until a signal stops it.
     pub(super) fn execute(self) -> anyhow::Result<()> {
-        install_logging(&self.log_level, self.log_encoding)?;
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?;
+        #[cfg(feature = "otlp")]
+        if !self.otlp_endpoint.is_empty() {
+            let (traces, listener) = super::otlp::Traces::start(&self.otlp_endpoint, runtime.handle())?;
+            let result = self.execute_on(&runtime, Some(listener));
+            traces.close();
+            return result;
+        }
+        self.execute_on(&runtime, None)
+    }
+
+    fn execute_on(self, runtime: &tokio::runtime::Runtime, listener: Option<SpanListener>) -> anyhow::Result<()> {
+        install_logging(&self.log_level, self.log_encoding, listener)?;
         self.check_lease_times()?;
+        if cfg!(not(feature = "otlp")) && !self.otlp_endpoint.is_empty() {
+            tracing::warn!("--otlp-endpoint has no effect: the program was built without the feature otlp");
+        }
         self.without_effect.report();
         for gate in self.feature_gates.without_effect() {
             tracing::warn!(gate, "the feature gate is accepted for compatibility and has no effect");
         }
-        let runtime =
-            tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?;
         runtime.block_on(Box::pin(self.serve()))
     }
 

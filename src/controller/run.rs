@@ -234,7 +234,8 @@ async fn control(
             controllerGroup = "helm.toolkit.fluxcd.io",
             controllerKind = "HelmRelease",
             namespace,
-            name
+            name,
+            otel.status_code = tracing::field::Empty
         );
         helm_release::reconcile(release, slot, Arc::clone(&ctx)).instrument(span)
     };

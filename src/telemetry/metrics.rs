@@ -35,6 +35,11 @@ pub enum ReconcileResult {
 }
 
 impl ReconcileResult {
+    /// Whether something went wrong.
+    pub fn is_failure(self) -> bool {
+        matches!(self, Self::Error | Self::TerminalError)
+    }
+
     fn label(self) -> &'static str {
         match self {
             Self::Success => "success",

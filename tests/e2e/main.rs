@@ -102,5 +102,9 @@ mod sharding;
 /// What Flux's own end-to-end tests assert.
 mod flux_table;
 
+/// Traces of reconciles.
+#[cfg(feature = "otlp")]
+mod traces;
+
 /// A day of faults, in short.
 mod soak;
