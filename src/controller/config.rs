@@ -84,8 +84,13 @@ pub struct Config {
 impl Config {
     /// The interval, a little longer or shorter, so that objects made together do not stay together.
     pub(super) fn jittered(&self, interval: Duration) -> Duration {
-        let share = f64::from(self.interval_jitter_percentage) / 100.0;
-        let random = f64::from(RandomState::new().build_hasher().finish() as u32) / f64::from(u32::MAX);
-        interval.mul_f64(1.0 + share * (2.0 * random - 1.0))
+        jittered(interval, self.interval_jitter_percentage)
     }
+}
+
+/// The interval, longer or shorter by up to so many percent.
+pub(super) fn jittered(interval: Duration, percent: u8) -> Duration {
+    let share = f64::from(percent) / 100.0;
+    let random = f64::from(RandomState::new().build_hasher().finish() as u32) / f64::from(u32::MAX);
+    interval.mul_f64(1.0 + share * (2.0 * random - 1.0))
 }

@@ -16,7 +16,6 @@ use kube_runtime::reflector::{ObjectRef, Store};
 use kube_runtime::watcher::{self, watcher};
 
 use super::config::Config;
-use super::context::identity;
 use super::engagement::{Engagements, Trigger};
 use super::interests::{Interests, Role};
 use super::sources::Changed;
@@ -65,10 +64,9 @@ impl Waker {
     }
 
     /// The release itself has changed.
-    pub(super) fn release(&self, release: &HelmRelease) {
-        let (namespace, name) = identity(release);
+    pub(super) fn release(&self, namespace: &str, name: &str) {
         self.engagements.tell(namespace, name, &own(namespace, name));
-        self.wake(ObjectRef::from_obj(release));
+        self.wake(ObjectRef::new(name).within(namespace));
     }
 
     fn wake(&self, release: ObjectRef<HelmRelease>) {
