@@ -45,6 +45,9 @@ pub(super) struct Run {
     /// ServiceAccount to act as where a HelmRelease names none
     #[arg(long, default_value = "")]
     default_service_account: String,
+    /// ServiceAccount whose token goes to another cluster where the ConfigMap of a kubeConfig.configMapRef names none
+    #[arg(long, default_value = "")]
+    default_kubeconfig_service_account: String,
     /// Time before a dependency or source that is not ready is looked at again, should no watch tell first
     #[arg(long, default_value = "30s", value_parser = duration)]
     requeue_dependency: Duration,
@@ -150,8 +153,6 @@ struct WithoutEffect {
     token_cache_max_duration: Option<String>,
     #[arg(long, hide = true)]
     http_timeout: Option<String>,
-    #[arg(long, hide = true)]
-    default_kubeconfig_service_account: Option<String>,
     #[arg(long, hide = true)]
     override_manager: Vec<String>,
     #[arg(long, hide = true)]
@@ -274,6 +275,7 @@ impl Run {
             runtime_namespace: self.runtime_namespace.clone(),
             no_cross_namespace_refs: self.no_cross_namespace_refs,
             default_service_account: given(&self.default_service_account),
+            default_kubeconfig_service_account: given(&self.default_kubeconfig_service_account),
             requeue_dependency: self.requeue_dependency,
             min_retry_delay: self.min_retry_delay,
             max_retry_delay: self.max_retry_delay,
@@ -315,7 +317,6 @@ impl WithoutEffect {
             ("--token-cache-max-size", self.token_cache_max_size.is_some()),
             ("--token-cache-max-duration", self.token_cache_max_duration.is_some()),
             ("--http-timeout", self.http_timeout.is_some()),
-            ("--default-kubeconfig-service-account", self.default_kubeconfig_service_account.is_some()),
             ("--override-manager", !self.override_manager.is_empty()),
             ("--snapshot-digest-algo", self.snapshot_digest_algo.is_some()),
         ];

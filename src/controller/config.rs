@@ -50,6 +50,8 @@ pub struct Config {
     pub no_cross_namespace_refs: bool,
     /// ServiceAccount to act as where a HelmRelease names none.
     pub default_service_account: Option<String>,
+    /// ServiceAccount whose token goes to another cluster where the ConfigMap of `spec.kubeConfig.configMapRef` names none.
+    pub default_kubeconfig_service_account: Option<String>,
     /// Time before dependencies and sources that are not ready are looked at again, should no watch wake the release first.
     pub requeue_dependency: Duration,
     /// Shortest back-off after an error.
