@@ -5,7 +5,7 @@
 //!
 //! **Invariant:** never holds more than [`MAX_CHART_SIZE`] bytes of one archive, whatever its headers claim.
 
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufRead as _, BufReader, Read, Seek, SeekFrom};
 use std::sync::Arc;
 
 use flate2::bufread::MultiGzDecoder;
@@ -66,11 +66,12 @@ pub(super) fn read_archive(bytes: &[u8], budget: &mut Budget, warnings: &mut Vec
     let stream =
         LimitedStream { inner: MultiGzDecoder::new(bytes), limit: budget.stream_size, left: budget.stream_size };
     // The reader of archives asks for headers and padding in small pieces, and a decompressor is slow to start and stop.
-    let mut archive = tar::Archive::new(BufReader::with_capacity(UNPACKED_BLOCK, stream));
+    let stream = Forward { inner: BufReader::with_capacity(UNPACKED_BLOCK, stream), position: 0 };
+    let mut archive = tar::Archive::new(stream);
     let mut files = Vec::new();
     let mut buffer = Vec::new();
     let mut left = budget.chart_size;
-    for (index, entry) in archive.entries().map_err(|error| unreadable(&error))?.enumerate() {
+    for (index, entry) in archive.entries_with_seek().map_err(|error| unreadable(&error))?.enumerate() {
         if index >= budget.entries {
             let limit = budget.entries;
             return Err(Error::Limit(format!("chart archive has more than the maximum of {limit} entries")));
@@ -196,6 +197,40 @@ fn length_limit(error: &(dyn std::error::Error + 'static)) -> Option<u64> {
     match inner {
         Some(inner) => length_limit(inner),
         None => error.source().and_then(length_limit),
+    }
+}
+
+/// A stream that can be sought forward from where it is, by passing over bytes without copying them.
+struct Forward<R> {
+    inner: BufReader<R>,
+    position: u64,
+}
+
+impl<R: Read> Read for Forward<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        self.position += count as u64;
+        Ok(count)
+    }
+}
+
+impl<R: Read> Seek for Forward<R> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let SeekFrom::Current(distance @ 0..) = to else {
+            return Err(io::Error::new(io::ErrorKind::Unsupported, "a stream goes forward only"));
+        };
+        let mut left = distance.unsigned_abs();
+        while left > 0 {
+            let held = self.inner.fill_buf()?.len();
+            if held == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            let passed = held.min(usize::try_from(left).unwrap_or(held));
+            self.inner.consume(passed);
+            left -= passed as u64;
+            self.position += passed as u64;
+        }
+        Ok(self.position)
     }
 }
 

@@ -4,6 +4,8 @@
 
 use std::collections::HashMap;
 
+use foldhash::fast::FixedState;
+
 use crate::value::{CallResult, Map, MapType, Method, Signature, Value};
 
 use super::builtins::{self, Builtin};
@@ -54,7 +56,8 @@ const FUNCTIONS: usize = 300;
 /// The functions of a template set, each in a numbered slot, and the methods of its named map types.
 pub struct FuncMap<H> {
     functions: Vec<Function<H>>,
-    slots: HashMap<&'static str, usize>,
+    /// The names come from the program alone, so that nobody can choose them to collide.
+    slots: HashMap<&'static str, usize, FixedState>,
     /// Few, so that a search is quick.
     map_methods: Vec<(&'static str, MapMethods)>,
 }
@@ -62,7 +65,8 @@ pub struct FuncMap<H> {
 impl<H> Default for FuncMap<H> {
     /// Go's own functions, which later ones may replace.
     fn default() -> Self {
-        let (functions, slots) = (Vec::with_capacity(FUNCTIONS), HashMap::with_capacity(FUNCTIONS));
+        let (functions, slots) =
+            (Vec::with_capacity(FUNCTIONS), HashMap::with_capacity_and_hasher(FUNCTIONS, FixedState::default()));
         let mut map = Self { functions, slots, map_methods: Vec::new() };
         map.extend(builtins::functions());
         map

@@ -55,7 +55,7 @@ pub fn split(text: &[u8]) -> Vec<Result<Cow<'_, [u8]>, Error>> {
 
 /// The text with each line ending in a line feed alone, the last one too.
 fn with_line_feeds(text: &[u8]) -> Cow<'_, [u8]> {
-    if text.ends_with(b"\n") && !text.windows(2).any(|pair| pair == b"\r\n") {
+    if text.ends_with(b"\n") && memchr::memmem::find(text, b"\r\n").is_none() {
         return Cow::Borrowed(text);
     }
     let mut plain = Vec::with_capacity(text.len() + 1);

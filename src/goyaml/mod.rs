@@ -1,6 +1,7 @@
 //! YAML as go-yaml reads and writes it: v2.4 behind sigs.k8s.io/yaml 1.6, and v3.0 for the pretty form.
 //!
-//! Reading: bytes → [`input`] → [`scan`] (tokens) → [`parse`] (tree) → [`decode`] (JSON), with scalars typed by [`resolve`].
+//! Reading: bytes → [`input`] → [`scan`] (tokens) → [`parse`] (tree) → [`decode`] (JSON), with scalars typed by [`resolve`]; what is
+//! written as people mostly do takes the short way through [`plain`].
 //! Writing: value → [`write`] (tree, keys in natural [`order`]) → [`emit`] (text), with the versions' differences in [`style`].
 //! What comes out is `serde_json::Value`, where integers stay integers; [`crate::value::Value::from_json`] makes them floats, as in Go.
 //!
@@ -24,6 +25,7 @@ mod node;
 mod number;
 mod order;
 mod parse;
+mod plain;
 mod resolve;
 mod scan;
 mod style;
@@ -45,7 +47,8 @@ pub fn from_str(text: impl AsRef<[u8]>) -> Result<Json, Error> {
 
 /// Like [`from_str`], but a float with a whole value stays a float.
 pub fn from_str_with_floats(text: impl AsRef<[u8]>) -> Result<Json, Error> {
-    first_document(text.as_ref(), |document| decode::Decoder::new(document, false).keeping_floats().decode())
+    let wanted = plain::Wanted { keeps_floats: true, ..plain::Wanted::default() };
+    read(text.as_ref(), wanted, |document| decode::Decoder::new(document, false).keeping_floats().decode())
         .map_err(Error::Convert)
 }
 
@@ -76,13 +79,25 @@ pub fn list_from_str(text: impl AsRef<[u8]>) -> Result<Vec<Json>, Error> {
 
 /// Like [`from_str`], but of a mapping only the values of these keys are kept. The others are checked all the same, at less cost.
 pub fn fields_from_str(text: impl AsRef<[u8]>, keys: &[&str]) -> Result<Json, Error> {
-    first_document(text.as_ref(), |document| decode::Decoder::new(document, false).only(keys).decode())
+    let wanted = plain::Wanted { only: Some(keys), ..plain::Wanted::default() };
+    read(text.as_ref(), wanted, |document| decode::Decoder::new(document, false).only(keys).decode())
         .map_err(Error::Convert)
 }
 
 /// `yaml.YAMLToJSON` of sigs.k8s.io/yaml 1.6, or `yaml.YAMLToJSONStrict`.
 fn yaml_to_json(text: &[u8], strict: bool) -> Result<Json, ReadError> {
-    first_document(text, |document| decode::Decoder::new(document, strict).decode())
+    let decode = |document: &mut node::Document<'_>| decode::Decoder::new(document, strict).decode();
+    // The short way does not notice keys that are given twice.
+    if strict { first_document(text, decode) } else { read(text, plain::Wanted::default(), decode) }
+}
+
+/// What the first document of a text is decoded into, by the short way if it can be taken.
+fn read(
+    text: &[u8],
+    wanted: plain::Wanted<'_>,
+    decode: impl FnOnce(&mut node::Document<'_>) -> Result<Json, ReadError>,
+) -> Result<Json, ReadError> {
+    plain::read(text, wanted).map_or_else(|| first_document(text, decode), Ok)
 }
 
 /// What the first document of a text is decoded into; no document is `null`.

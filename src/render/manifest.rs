@@ -99,7 +99,7 @@ fn find_separator(text: &str, from: usize) -> Option<usize> {
     if from == 0 && text.starts_with("---") {
         return Some(0);
     }
-    text.find("\n---").map(|newline| newline + 1)
+    memchr::memmem::find(text.as_bytes(), b"\n---").map(|newline| newline + 1)
 }
 
 /// The last segment of a path.

@@ -39,7 +39,8 @@ impl Text {
 
     /// The text with every invalid byte replaced by U+FFFD.
     pub fn to_str(&self) -> Cow<'_, str> {
-        String::from_utf8_lossy(self.as_bytes())
+        // Most text is valid, and to find that out alone is several times faster.
+        self.as_str().map_or_else(|| String::from_utf8_lossy(self.as_bytes()), Cow::Borrowed)
     }
 
     /// The number of bytes.

@@ -6,6 +6,8 @@
 
 mod floor;
 mod measure;
+#[path = "../project.rs"]
+mod project;
 mod releases;
 #[path = "../e2e/support/mod.rs"]
 mod support;
@@ -133,7 +135,7 @@ async fn prepare_namespace(cluster: &Cluster, client: &Client, name: &str, serve
 }
 
 fn chart() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/bench/chart")
+    crate::project::root().join("tests/bench/chart")
 }
 
 fn serve_charts(helm: &Helm, folder: &Path) -> Result<ChartServer> {

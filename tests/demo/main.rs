@@ -5,6 +5,8 @@
 #![allow(clippy::print_stdout, reason = "the tour talks to whoever takes it")]
 
 mod manifests;
+#[path = "../project.rs"]
+mod project;
 #[path = "../e2e/support/mod.rs"]
 mod support;
 mod tour;
@@ -76,7 +78,7 @@ fn build_operator() -> Result<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command.args(["build", "--quiet", "--bin", "rhumb"]);
-    command.args(["--manifest-path", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")]);
+    command.arg("--manifest-path").arg(project::root().join("Cargo.toml"));
     if !cfg!(debug_assertions) {
         command.arg("--release");
     }

@@ -33,7 +33,7 @@ pub(crate) struct Example {
 
 /// Reads all examples in the order of their names.
 pub(crate) fn read(servers: &Servers) -> Result<Vec<Example>> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let folder = crate::project::root().join("examples");
     let mut files = Vec::new();
     collect(&folder, &mut files)?;
     files.sort();

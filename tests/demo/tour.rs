@@ -181,7 +181,7 @@ impl Tour {
 /// Packages every chart of `examples/charts` in two versions and pushes them.
 fn publish_charts(folder: &Path, registry: &Registry) -> Result<()> {
     let helm = Helm::new()?;
-    for entry in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/charts"))? {
+    for entry in std::fs::read_dir(crate::project::root().join("examples/charts"))? {
         let chart = entry?.path();
         if !chart.join("Chart.yaml").is_file() {
             continue;

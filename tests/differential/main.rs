@@ -14,6 +14,8 @@ mod harness;
 #[path = "../e2e/support/programs.rs"]
 #[allow(dead_code, reason = "only the oracle is used here")]
 mod programs;
+#[path = "../project.rs"]
+mod project;
 
 use std::process::ExitCode;
 

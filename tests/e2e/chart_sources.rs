@@ -1,6 +1,6 @@
 //! The chart sources of the other tests serve what they should, with the real helm as their user.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Result;
 
@@ -11,7 +11,7 @@ use crate::support::process::temporary_folder;
 use crate::support::registry::Registry;
 
 fn hello() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/charts/hello")
+    crate::project::root().join("examples/charts/hello")
 }
 
 /// What `helm show chart` says about a chart in a repository, or the error.

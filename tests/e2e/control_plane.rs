@@ -60,7 +60,7 @@ async fn server_reports_the_version_of_its_module() -> Result<()> {
         return Ok(());
     }
     let version = cluster.client().await?.apiserver_version().await?;
-    let module = std::fs::read_to_string(format!("{}/go.mod", crate::support::programs::MODULES))?;
+    let module = std::fs::read_to_string(crate::support::programs::modules().join("go.mod"))?;
     let required = format!("k8s.io/kubernetes {}\n", version.git_version);
     assert!(module.contains(&required), "go.mod does not require {required}");
     assert!(version.git_version.starts_with(&format!("v{}.{}.", version.major, version.minor)));

@@ -60,6 +60,16 @@ impl Ground {
         Ok(())
     }
 
+    /// Waits until the GitRepository cannot be fetched, and gives its conditions as text.
+    async fn conditions_of_failure(&self) -> Result<String> {
+        let repositories = self.sources("GitRepository");
+        let has_failed = |found: &DynamicObject| has_condition(found, "FetchFailed", "True");
+        let failed = wait_for(&repositories, "monorepo", SOON, "failed", has_failed)
+            .await
+            .with_context(|| self.scene.operator_log())?;
+        Ok(failed.data["status"]["conditions"].to_string())
+    }
+
     /// Waits until the page of the release holds a text.
     async fn page_shows(&self, text: &'static str) -> Result<()> {
         let pages: Api<ConfigMap> = Api::namespaced(self.scene.client.clone(), &self.scene.namespace);
@@ -117,6 +127,9 @@ async fn each_commit_reaches_the_release() -> Result<()> {
     };
     ground.scene.release_is("web", "upgraded", upgraded).await?;
 
+    // What was fetched is at hand, but would not be left behind by an operator that is killed.
+    assert_eq!(ground.scene.temporary_files()?, Vec::<String>::new());
+
     // After a restart the chart is fetched again only when it is needed, and nothing is upgraded for it.
     let before = ground.scene.history("web")?;
     ground.scene.kill_operator();
@@ -167,12 +180,7 @@ async fn a_private_repository_is_read_over_ssh() -> Result<()> {
     };
     apply(&ground.scene.client, &secret(server.known_hosts("stranger")?)?).await?;
     ground.apply_repository(json!({"url": server.url(ground.repo.path())?, "secretRef": {"name": "key"}})).await?;
-    let repositories = ground.sources("GitRepository");
-    let failed =
-        wait_for(&repositories, "monorepo", SOON, "failed", |found| has_condition(found, "FetchFailed", "True"))
-            .await
-            .with_context(|| ground.scene.operator_log())?;
-    let conditions = failed.data["status"]["conditions"].to_string();
+    let conditions = ground.conditions_of_failure().await?;
     assert!(conditions.contains("GitOperationFailed") && conditions.contains("known_hosts"), "{conditions}");
     apply(&ground.scene.client, &secret(server.known_hosts("host")?)?).await?;
     ground.reconcile("trusted").await?;
@@ -222,12 +230,7 @@ async fn a_private_repository_is_read_over_https_with_an_authority_of_its_own() 
     let mut login = json!({"username": "ann", "password": "hunter2"});
     secret(&ground.scene, "login", &login).await?;
     ground.apply_repository(json!({"url": server.url("monorepo.git"), "secretRef": {"name": "login"}})).await?;
-    let repositories = ground.sources("GitRepository");
-    let failed =
-        wait_for(&repositories, "monorepo", SOON, "failed", |found| has_condition(found, "FetchFailed", "True"))
-            .await
-            .with_context(|| ground.scene.operator_log())?;
-    let conditions = failed.data["status"]["conditions"].to_string();
+    let conditions = ground.conditions_of_failure().await?;
     assert!(conditions.contains("GitOperationFailed") && conditions.contains("certificate"), "{conditions}");
     login["ca.crt"] = json!(std::fs::read_to_string(&certificates.authority)?);
     secret(&ground.scene, "login", &login).await?;

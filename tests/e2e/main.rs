@@ -8,6 +8,8 @@
 mod harness;
 #[path = "../operator/sources/malice.rs"]
 mod malice;
+#[path = "../project.rs"]
+mod project;
 mod scene;
 mod support;
 

@@ -2,7 +2,6 @@
 //!
 //! The rules are those of the chart; only the time that each condition has to last is shortened.
 
-use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
@@ -18,7 +17,7 @@ const ALERT: Duration = Duration::from_secs(60);
 
 /// The chart's alerts, with conditions that need to last for a second only.
 fn impatient_rules() -> Result<Value> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("charts/rhumb/alerts.yaml");
+    let path = crate::project::root().join("charts/rhumb/alerts.yaml");
     let mut rules = documents(&std::fs::read_to_string(path)?)?.remove(0);
     for rule in rules["groups"][0]["rules"].as_array_mut().context("no rules")? {
         rule["for"] = json!("1s");

@@ -33,7 +33,7 @@ fn commands(section: &str) -> Result<Vec<String>> {
 
 /// The shell blocks of a section of a page.
 fn commands_of(page: &str, section: &str) -> Result<Vec<String>> {
-    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(page))?;
+    let text = std::fs::read_to_string(crate::project::root().join(page))?;
     let heading = format!("\n## {section}\n");
     let (_, text) = text.split_once(&heading).with_context(|| format!("{page} has no section {section}"))?;
     let text = text.split("\n## ").next().unwrap_or_default();
@@ -65,7 +65,7 @@ impl Reader {
 
     /// Runs a block in the project's folder; fails with what the shell said.
     fn run(&self, block: &str) -> Result<String> {
-        self.run_in(Path::new(env!("CARGO_MANIFEST_DIR")), block)
+        self.run_in(&crate::project::root(), block)
     }
 
     /// Runs a block that writes files.

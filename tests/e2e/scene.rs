@@ -2,7 +2,7 @@
 //!
 //! Each operator watches its own namespace only, so that tests run side by side. Never shared between tests.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
@@ -84,6 +84,11 @@ impl Scene {
     pub(crate) async fn start_operator_with(&mut self, options: &OperatorOptions) -> Result<()> {
         self.operator = Some(Operator::start(options).await?);
         Ok(())
+    }
+
+    /// The names of what the operator keeps in its folder for temporary files.
+    pub(crate) fn temporary_files(&self) -> Result<Vec<String>> {
+        self.operator.as_ref().context("no operator runs")?.temporary_files()
     }
 
     /// Ends the operator as `kill -9` does.
@@ -204,7 +209,7 @@ pub(crate) async fn installed_crds(client: &Client) -> Result<()> {
 
 /// The folder of the example chart.
 pub(crate) fn hello() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/charts/hello")
+    crate::project::root().join("examples/charts/hello")
 }
 
 /// A spec that takes the example chart from the scene's repository.

@@ -11,7 +11,7 @@ const CHARTS: &str = "ingress-nginx-*,traefik-*,cert-manager-*,kube-prometheus-s
 
 #[allow(clippy::print_stdout, reason = "a skipped comparison is told")]
 fn collection(name: &str, script: &str) -> Option<PathBuf> {
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).parent()?.join("shared").join(name);
+    let beside = crate::project::root().parent()?.join("shared").join(name);
     if beside.join(script).is_file() {
         return Some(beside);
     }

@@ -12,12 +12,8 @@ use serde_json::Value;
 
 const PAGES: [&str; 4] = ["README.md", "deploy/README.md", "examples/README.md", ".github/SECURITY.md"];
 
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
 fn read(relative: &str) -> String {
-    fs::read_to_string(root().join(relative)).unwrap()
+    fs::read_to_string(crate::project::root().join(relative)).unwrap()
 }
 
 /// The text between single backquotes, blocks left out.
@@ -131,7 +127,7 @@ fn files_that_commands_name_exist() {
             for word in command.split([' ', '\'', '"']) {
                 if ["charts/", "crds/", "deploy/", "examples/"].iter().any(|folder| word.starts_with(folder)) {
                     count += 1;
-                    assert!(root().join(word).exists(), "{page}: {command}: there is no {word}");
+                    assert!(crate::project::root().join(word).exists(), "{page}: {command}: there is no {word}");
                 }
             }
         }

@@ -6,6 +6,8 @@
     reason = "a test tells by a panic what is wrong, and so do its helpers"
 )]
 
+#[path = "../project.rs"]
+mod project;
 mod support;
 
 /// Applying, watching, waiting for, deleting and comparing the objects of releases.

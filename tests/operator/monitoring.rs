@@ -5,7 +5,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{ErrorKind, Write as _};
-use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -27,7 +26,7 @@ const PREFIXES: [&str; 8] = [
 ];
 
 fn read(relative: &str) -> String {
-    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(relative)).unwrap()
+    fs::read_to_string(crate::project::root().join(relative)).unwrap()
 }
 
 /// Tells of everything that can be told: one release, with an action under way, and one source.
@@ -202,7 +201,7 @@ fn work_that_waits_and_work_under_way_are_told() {
 
 /// Runs promtool; false where it is not installed.
 fn promtool(arguments: &[&str]) -> bool {
-    let output = Command::new("promtool").args(arguments).current_dir(env!("CARGO_MANIFEST_DIR")).output();
+    let output = Command::new("promtool").args(arguments).current_dir(crate::project::root()).output();
     match output {
         Ok(output) => {
             let said = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat();

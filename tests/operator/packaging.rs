@@ -3,7 +3,6 @@
 //! The rule is clap's own reading of the command line; nothing is started.
 
 use std::fs;
-use std::path::Path;
 
 use clap::Parser as _;
 use rhumb::cli::Cli;
@@ -11,7 +10,7 @@ use serde::Deserialize as _;
 use serde_json::Value;
 
 fn read(relative: &str) -> String {
-    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(relative)).unwrap()
+    fs::read_to_string(crate::project::root().join(relative)).unwrap()
 }
 
 fn arguments_of_the_deployment() -> Vec<String> {

@@ -3,7 +3,6 @@
 //! The changes are drawn from a fixed seed, so that every run is the same. `tests/fuzz/README.md` says how to search for longer.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
 use std::{fs, thread};
 
 #[path = "../fuzz/targets/mod.rs"]
@@ -62,7 +61,7 @@ fn changed(random: &mut Random, inputs: &[Vec<u8>]) -> Vec<u8> {
 
 /// The seeds of a target, by their names.
 fn seeds(target: &str) -> Vec<Vec<u8>> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/seeds").join(target);
+    let folder = crate::project::root().join("tests/fuzz/seeds").join(target);
     let mut paths: Vec<_> = folder.read_dir().unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.sort();
     paths.into_iter().map(|path| fs::read(path).unwrap()).collect()
@@ -95,7 +94,7 @@ fn every_target_takes_its_seeds_and_changes_of_them() {
 
 #[test]
 fn every_target_has_a_program() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz");
+    let root = crate::project::root().join("tests/fuzz");
     let package = fs::read_to_string(root.join("Cargo.toml")).unwrap();
     for (name, _) in targets::TARGETS {
         assert!(package.contains(&format!("path = \"programs/{name}.rs\"")), "{name} in Cargo.toml");

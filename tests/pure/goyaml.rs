@@ -5,7 +5,6 @@
 //! Errors are compared in full; printed, the one about a map key that JSON cannot have leaves out the value, which may be a secret.
 
 use std::fmt::Write as _;
-use std::path::Path;
 
 use rhumb::goyaml;
 use rhumb::value::{Value, json};
@@ -41,7 +40,7 @@ fn without_prefix(error: &goyaml::Error) -> String {
 
 #[test]
 fn every_case_gives_gos_answer() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/goyaml");
+    let folder = crate::project::root().join("tests/data/goyaml");
     let mut files: Vec<_> = folder.read_dir().unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
     assert_eq!(files.len(), 8, "data files in {}", folder.display());

@@ -10,10 +10,6 @@ const PAGE: &str = ".github/SECURITY.md";
 const BEGIN: &str = "<!-- limits: generated from the constants -->\n";
 const END: &str = "<!-- end of limits -->\n";
 
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
 fn files_below(folder: &Path, files: &mut Vec<PathBuf>) {
     let mut entries: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     entries.sort();
@@ -97,10 +93,10 @@ fn shown(number: u64, kind: &str, comment: &str) -> String {
 
 fn limits() -> Vec<Limit> {
     let mut files = Vec::new();
-    files_below(&root().join("src"), &mut files);
+    files_below(&crate::project::root().join("src"), &mut files);
     let mut limits = Vec::new();
     for file in files {
-        let name = file.strip_prefix(root()).unwrap().to_str().unwrap().to_owned();
+        let name = file.strip_prefix(crate::project::root()).unwrap().to_str().unwrap().to_owned();
         limits.extend(limits_of(&name, &fs::read_to_string(&file).unwrap()));
     }
     limits
@@ -116,7 +112,7 @@ fn table() -> String {
 
 #[test]
 fn the_table_of_limits_is_current() {
-    let path = root().join(PAGE);
+    let path = crate::project::root().join(PAGE);
     let page = fs::read_to_string(&path).unwrap();
     let (before, rest) = page.split_once(BEGIN).unwrap_or_else(|| panic!("{PAGE} has no place for the limits"));
     let (found, after) = rest.split_once(END).unwrap_or_else(|| panic!("{PAGE} has no end of the limits"));

@@ -8,6 +8,8 @@
 
 // Templates, against Go itself, and hostile ones.
 mod gotemplate;
+#[path = "../project.rs"]
+mod project;
 
 // Readiness of live objects by kind, by kstatus' rules.
 mod readiness;

@@ -33,7 +33,7 @@ impl Ambient for NoAmbient {
 }
 
 fn repository_path(relative: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(relative)
+    crate::project::root().join(relative)
 }
 
 fn read(relative: &str) -> String {

@@ -2,7 +2,6 @@
 //! of Helm 4.3's own readers for Jobs, hooks and paused Deployments. Messages are our own.
 
 use std::fs;
-use std::path::Path;
 
 use rhumb::readiness::{Purpose, readiness};
 use serde::Deserialize;
@@ -18,7 +17,7 @@ struct Case {
 }
 
 fn check(file: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/readiness").join(file);
+    let path = crate::project::root().join("tests/data/readiness").join(file);
     let cases: Vec<Case> = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
     assert!(!cases.is_empty(), "{file} has no cases");
     for case in cases {
@@ -44,7 +43,7 @@ macro_rules! kinds {
 
         #[test]
         fn every_case_file_is_run() {
-            let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/readiness");
+            let folder = crate::project::root().join("tests/data/readiness");
             let mut files: Vec<String> = fs::read_dir(folder)
                 .unwrap()
                 .map(|entry| entry.unwrap().file_name().into_string().unwrap())

@@ -6,7 +6,13 @@
 //!
 //! **Invariant:** sees nothing in order that the library would refuse.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use regex::Regex;
 use serde_json::{Map, Value as Json};
+
+use crate::sprig::regex_fault;
 
 /// How deep schemas and references in them are followed.
 const MAX_DEPTH: usize = 100;
@@ -15,16 +21,14 @@ const MAX_DEPTH: usize = 100;
 const TYPES: [&str; 7] = ["null", "boolean", "object", "array", "number", "string", "integer"];
 
 /// Keywords of all drafts that this does not know.
-const UNKNOWN: [&str; 29] = [
+const UNKNOWN: [&str; 24] = [
     "$anchor",
     "$dynamicAnchor",
     "$dynamicRef",
-    "$id",
     "$recursiveAnchor",
     "$recursiveRef",
     "$schema",
     "$vocabulary",
-    "additionalItems",
     "contains",
     "contentEncoding",
     "contentMediaType",
@@ -32,13 +36,10 @@ const UNKNOWN: [&str; 29] = [
     "dependencies",
     "dependentRequired",
     "dependentSchemas",
-    "format",
     "id",
     "maxContains",
     "minContains",
     "multipleOf",
-    "pattern",
-    "patternProperties",
     "prefixItems",
     "propertyNames",
     "unevaluatedItems",
@@ -47,12 +48,15 @@ const UNKNOWN: [&str; 29] = [
     "divisibleBy",
 ];
 
+/// Names of formats that mean something to others, and nothing to JSON Schema.
+const NO_FORMATS: [&str; 6] = ["int32", "int64", "float", "double", "byte", "password"];
+
 type Fields = Map<String, Json>;
 
 /// Whether the schema is surely a good one, and the values surely fit it.
 pub(super) fn holds(schema: &Json, values: &Json) -> bool {
     let Some(refs_stand_alone) = refs_stand_alone(schema) else { return false };
-    let glance = Glance { root: schema, refs_stand_alone };
+    let glance = Glance { root: schema, refs_stand_alone, patterns: RefCell::default() };
     glance.is_schema(schema, 0) && glance.accepts(schema, values, 0) == Some(true)
 }
 
@@ -72,11 +76,12 @@ fn refs_stand_alone(schema: &Json) -> Option<bool> {
 struct Glance<'s> {
     root: &'s Json,
     refs_stand_alone: bool,
+    patterns: RefCell<BTreeMap<&'s str, Regex>>,
 }
 
 impl<'s> Glance<'s> {
     /// Whether this is a schema of known keywords, each with what it asks for.
-    fn is_schema(&self, schema: &Json, depth: usize) -> bool {
+    fn is_schema(&self, schema: &'s Json, depth: usize) -> bool {
         match schema {
             Json::Bool(_) => true,
             Json::Object(fields) if depth < MAX_DEPTH => {
@@ -86,10 +91,12 @@ impl<'s> Glance<'s> {
         }
     }
 
-    fn is_keyword(&self, keyword: &str, value: &Json, depth: usize) -> bool {
-        let is_schema = |schema: &Json| self.is_schema(schema, depth + 1);
+    fn is_keyword(&self, keyword: &str, value: &'s Json, depth: usize) -> bool {
+        let is_schema = |schema: &'s Json| self.is_schema(schema, depth + 1);
         match keyword {
             "$schema" => depth == 0,
+            // References to definitions are followed within the schema, whatever its name.
+            "$id" => depth == 0 && value.as_str().is_some_and(is_name_of_its_own),
             "$comment" | "description" | "title" => value.is_string(),
             "deprecated" | "readOnly" | "uniqueItems" | "writeOnly" => value.is_boolean(),
             "examples" => value.is_array(),
@@ -109,7 +116,13 @@ impl<'s> Glance<'s> {
             "$defs" | "definitions" | "properties" => {
                 value.as_object().is_some_and(|schemas| schemas.values().all(is_schema))
             }
-            "additionalProperties" | "else" | "if" | "items" | "not" | "then" => is_schema(value),
+            // Beside a single schema for all items, additionalItems says nothing.
+            "additionalItems" | "additionalProperties" | "else" | "if" | "items" | "not" | "then" => is_schema(value),
+            "format" => value.as_str().is_some_and(|name| NO_FORMATS.contains(&name)),
+            "pattern" => value.as_str().is_some_and(|pattern| self.is_pattern(pattern)),
+            "patternProperties" => value.as_object().is_some_and(|schemas| {
+                schemas.iter().all(|(pattern, schema)| self.is_pattern(pattern) && is_schema(schema))
+            }),
             "allOf" | "anyOf" | "oneOf" => {
                 value.as_array().is_some_and(|schemas| !schemas.is_empty() && schemas.iter().all(is_schema))
             }
@@ -117,6 +130,23 @@ impl<'s> Glance<'s> {
             // What is no keyword at all, such as those of forms, may be anything.
             keyword => !UNKNOWN.contains(&keyword),
         }
+    }
+
+    /// Whether this is a regular expression that means the same to everybody.
+    fn is_pattern(&self, pattern: &'s str) -> bool {
+        if self.patterns.borrow().contains_key(pattern) {
+            return true;
+        }
+        if !is_common_pattern(pattern) || regex_fault(pattern).is_some() {
+            return false;
+        }
+        let Ok(compiled) = Regex::new(pattern) else { return false };
+        self.patterns.borrow_mut().insert(pattern, compiled);
+        true
+    }
+
+    fn matches(&self, pattern: &str, text: &str) -> Option<bool> {
+        Some(self.patterns.borrow().get(pattern)?.is_match(text))
     }
 
     /// What a reference refers to, if that is one of the schema's definitions, of which all are looked at.
@@ -166,6 +196,7 @@ impl<'s> Glance<'s> {
             ("if", _) => fields.get(if accepts(wanted)? { "then" } else { "else" }).map_or(Some(true), accepts),
             (_, Json::Object(entries)) => self.fits_object(fields, keyword, wanted, entries, depth),
             (_, Json::Array(items)) => self.fits_array(keyword, wanted, items, depth),
+            ("pattern", Json::String(text)) => self.matches(wanted.as_str()?, text),
             ("minLength", Json::String(text)) => Some(text.chars().count() as u64 >= wanted.as_u64()?),
             ("maxLength", Json::String(text)) => Some(text.chars().count() as u64 <= wanted.as_u64()?),
             ("minimum", Json::Number(number)) => Some(number.as_f64()? >= wanted.as_f64()?),
@@ -195,9 +226,24 @@ impl<'s> Glance<'s> {
                 let named = wanted.as_object()?.iter().filter_map(|(name, schema)| Some((schema, entries.get(name)?)));
                 all(named.map(|(schema, value)| self.accepts(schema, value, depth + 1)))
             }
+            "patternProperties" => {
+                let wanted = wanted.as_object()?;
+                all(wanted.iter().flat_map(|(pattern, schema)| {
+                    entries.iter().map(move |(name, value)| {
+                        if self.matches(pattern, name)? { self.accepts(schema, value, depth + 1) } else { Some(true) }
+                    })
+                }))
+            }
             "additionalProperties" => {
                 let named = fields.get("properties").and_then(Json::as_object);
-                let others = entries.iter().filter(|(name, _)| named.is_none_or(|named| !named.contains_key(*name)));
+                let patterns = fields.get("patternProperties").and_then(Json::as_object);
+                let is_other = |name: &str| {
+                    let has_pattern = patterns.is_some_and(|patterns| {
+                        patterns.keys().any(|pattern| self.matches(pattern, name) == Some(true))
+                    });
+                    !has_pattern && named.is_none_or(|named| !named.contains_key(name))
+                };
+                let others = entries.iter().filter(|(name, _)| is_other(name));
                 all(others.map(|(_, value)| self.accepts(wanted, value, depth + 1)))
             }
             _ => Some(true),
@@ -225,6 +271,47 @@ fn all(mut verdicts: impl Iterator<Item = Option<bool>>) -> Option<bool> {
 /// How many are true; nothing if one cannot be told.
 fn count(verdicts: impl Iterator<Item = Option<bool>>) -> Option<usize> {
     verdicts.map(|verdict| verdict.map(usize::from)).sum()
+}
+
+/// Whether an identifier names just this schema: no part of it, and none of those that say what a schema is.
+fn is_name_of_its_own(id: &str) -> bool {
+    let is_plain = |letter: u8| letter.is_ascii_alphanumeric() || matches!(letter, b'-' | b'_' | b'.' | b'/');
+    let place = id.strip_prefix("https://").or_else(|| id.strip_prefix("http://"));
+    place.is_some_and(|place| {
+        let (host, path) = place.split_once('/').unwrap_or((place, ""));
+        !host.is_empty()
+            && host != "json-schema.org"
+            && place.bytes().all(is_plain)
+            && !path.split('/').any(|part| part.starts_with('.'))
+    })
+}
+
+/// Whether a pattern is made of what the languages of regular expressions agree on.
+fn is_common_pattern(pattern: &str) -> bool {
+    let bytes = pattern.as_bytes();
+    let mut at = 0;
+    while let Some(byte) = bytes.get(at) {
+        let is_common = match byte {
+            b'\\' => {
+                at += 1;
+                matches!(
+                    bytes.get(at),
+                    Some(b'.' | b'/' | b'-' | b'+' | b'*' | b'?' | b'(' | b')' | b'[' | b']' | b'$' | b'^')
+                )
+            }
+            // Groups with flags, classes by name and set operations are not common.
+            b'(' => bytes.get(at + 1) != Some(&b'?'),
+            b'[' => !matches!(bytes.get(at + 1), Some(b'[' | b']' | b':')),
+            b'&' | b'~' | b'-' => bytes.get(at + 1) != Some(byte),
+            b' '..=b'~' => true,
+            _ => false,
+        };
+        if !is_common {
+            return false;
+        }
+        at += 1;
+    }
+    true
 }
 
 fn is_type(name: &Json) -> bool {
@@ -276,6 +363,7 @@ mod tests {
     fn plain_schemas_are_in_order_at_a_glance() {
         let schema = json!({
             "$schema": "http://json-schema.org/draft-07/schema#",
+            "$id": "https://example.com/values.schema.json",
             "title": "Values",
             "definitions": {"size": {"type": ["integer", "null"], "minimum": 1, "form": true}},
             "type": "object",
@@ -286,10 +374,18 @@ mod tests {
                 "replicas": {"$ref": "#/definitions/size"},
                 "pull": {"enum": ["Always", "Never"]},
                 "args": {"type": "array", "items": {"type": "string"}, "uniqueItems": true},
-                "port": {"oneOf": [{"type": "integer"}, {"type": "string"}]}
+                "port": {"oneOf": [{"type": "integer"}, {"type": "string"}], "format": "int32"},
+                "tag": {"type": "string", "pattern": "^v[0-9]+(\\.[0-9]+)*$"},
+                "labels": {
+                    "patternProperties": {"^app/": {"type": "string"}},
+                    "additionalProperties": {"type": "integer"},
+                },
             }
         });
-        let values = json!({"image": "a", "replicas": 2, "pull": "Never", "args": ["x", "y"], "port": "http"});
+        let values = json!({
+            "image": "a", "replicas": 2, "pull": "Never", "args": ["x", "y"], "port": "http",
+            "tag": "v1.2", "labels": {"app/a": "b", "other": 1},
+        });
         assert!(glance::holds(&schema, &values));
         for (name, value) in [
             ("image", json!("")),
@@ -297,6 +393,9 @@ mod tests {
             ("pull", json!("x")),
             ("args", json!(["x", "x"])),
             ("port", json!(1.5)),
+            ("tag", json!("1.2")),
+            ("labels", json!({"app/a": 1})),
+            ("labels", json!({"other": "b"})),
             ("other", json!(1)),
         ] {
             let mut values = values.clone();
@@ -308,7 +407,10 @@ mod tests {
     #[test]
     fn what_needs_a_closer_look_is_left_to_the_library() {
         for schema in [
-            json!({"pattern": "^a"}),
+            json!({"pattern": "^\\d"}),
+            json!({"pattern": "("}),
+            json!({"$id": "http://json-schema.org/draft-07/schema"}),
+            json!({"properties": {"a": {"$id": "http://example.com/a"}}}),
             json!({"properties": {"a": {"format": "uri"}}}),
             json!({"$ref": "#/properties/a"}),
             json!({"$ref": "#/definitions/a", "definitions": {"a": {"$ref": "#/definitions/a"}}}),
@@ -362,6 +464,10 @@ mod tests {
             4 => (word(&["const", "default", "minimum", "exclusiveMaximum", "maxLength", "minItems", "maxProperties"]), scalar()),
             2 => (word(&["enum", "examples"]), prop::collection::vec(scalar(), 0..3).prop_map(Json::Array)),
             1 => (word(&["uniqueItems", "title", "$comment", "form", "pattern"]), value()),
+            2 => (
+                word(&["pattern", "format", "$id"]),
+                prop::sample::select(vec![json!("^a"), json!("b?$"), json!("(\\.|a)"), json!("int32"), json!("uri"), json!("https://example.com/a"), json!("a#b")]),
+            ),
             2 => (word(&["$ref"]), prop::sample::select(vec![json!("#/definitions/a"), json!("#/$defs/b"), json!("#")])),
         ];
         let leaf = prop_oneof![
@@ -373,7 +479,19 @@ mod tests {
             let table = prop::collection::btree_map(word(&["a", "b"]), inner.clone(), 0..3)
                 .prop_map(|schemas| schemas.into_iter().collect::<Json>());
             let nested = prop_oneof![
-                (word(&["additionalProperties", "items", "not", "if", "then", "else", "contains"]), inner.clone()),
+                (
+                    word(&[
+                        "additionalProperties",
+                        "additionalItems",
+                        "items",
+                        "not",
+                        "if",
+                        "then",
+                        "else",
+                        "contains"
+                    ]),
+                    inner.clone()
+                ),
                 (word(&["allOf", "anyOf", "oneOf"]), list),
                 (word(&["properties", "properties", "definitions", "$defs", "patternProperties"]), table),
             ];

@@ -225,11 +225,12 @@ impl<'p, H> Parser<'p, H> {
     }
 
     fn identifier(&self, token: Token) -> Result<NodeKind, Error> {
-        let name = String::from_utf8_lossy(self.lexer.bytes(token));
-        match self.functions.slot(&name) {
-            Some(function) => Ok(NodeKind::Identifier { end: token.end as u32, function: function as u32 }),
-            None => Err(self.error(&format!("function {} not defined", quote(&*name)))),
-        }
+        let name = self.lexer.bytes(token);
+        let Some(function) = std::str::from_utf8(name).ok().and_then(|name| self.functions.slot(name)) else {
+            let name = String::from_utf8_lossy(name);
+            return Err(self.error(&format!("function {} not defined", quote(&*name))));
+        };
+        Ok(NodeKind::Identifier { end: token.end as u32, function: function as u32 })
     }
 
     fn may_skip_operands(&self, operand: &Node) -> bool {

@@ -1,6 +1,7 @@
 //! A pack on disk: written and indexed while it comes in, read object by object.
 //!
-//! **Invariant:** the files live exactly as long as the pack, and no object is unpacked beyond its limit.
+//! **Invariant:** a received pack has no name in the file system any more, so that its space is free once it is dropped, however the
+//! program ends; and no object is unpacked beyond its limit.
 
 use std::fmt;
 use std::io::{BufRead, BufReader};
@@ -21,8 +22,6 @@ pub(in crate::source) struct Pack {
     bundle: gix_pack::Bundle,
     /// Bytes of the pack and its index on disk.
     pub(super) size: u64,
-    /// Holds the files; they go with it.
-    _folder: TempDir,
 }
 
 /// What Git names objects by here; repositories of SHA-256 are refused before.
@@ -58,7 +57,8 @@ impl Pack {
         let size = [data, index].iter().filter_map(|path| path.metadata().ok()).map(|file| file.len()).sum();
         let bundle = gix_pack::Bundle::at(index, HASH).map_err(|error| error_text(&error))?;
         let bundle = gix_pack::Bundle { pack: bundle.pack.with_alloc_limit_bytes(Some(MAX_OBJECT_SIZE)), ..bundle };
-        Ok(Self { bundle, size, _folder: folder })
+        // Both files are mapped by now; the folder goes with its names only.
+        Ok(Self { bundle, size })
     }
 
     /// The bytes of a file.

@@ -82,7 +82,9 @@ pub fn number(value: f64) -> Result<serde_json::Number, Error> {
 
 /// The text with each byte that is not UTF-8 replaced by U+FFFD, as Go ranges over a string.
 pub fn valid_utf8(bytes: &[u8]) -> Cow<'_, str> {
-    let Err(_) = std::str::from_utf8(bytes) else { return String::from_utf8_lossy(bytes) };
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        return Cow::Borrowed(text);
+    }
     let mut text = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
         text.push_str(chunk.valid());

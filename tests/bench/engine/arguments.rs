@@ -1,7 +1,7 @@
 //! The command line of the benchmarks, and the charts that they measure.
 
 use std::error::Error;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::figures::chart_name;
@@ -37,7 +37,7 @@ pub(crate) struct Arguments {
 impl Arguments {
     /// Reads the command line.
     pub(crate) fn parse() -> Result<Self, Box<dyn Error>> {
-        let project = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let project = crate::project::root();
         let mut arguments = Self {
             collection: project.join(COLLECTION),
             only: String::new(),
@@ -67,7 +67,7 @@ impl Arguments {
 
     /// The charts to measure; the project's own comes first and is always there.
     pub(crate) fn charts(&self) -> Vec<PathBuf> {
-        let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("charts/rhumb");
+        let own = crate::project::root().join("charts/rhumb");
         let folder = self.collection.join("charts");
         let mut paths: Vec<PathBuf> =
             std::fs::read_dir(&folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect();

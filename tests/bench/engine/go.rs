@@ -12,9 +12,6 @@ use serde_json::Value;
 
 use crate::figures::Figures;
 
-/// What builds the Go programs.
-const BUILD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/controlplane/build");
-
 /// Builds a Go program of the tests and gives its path; nothing where there is no Go. Go's own cache makes it quick the next time.
 pub(crate) fn build(name: &str) -> Result<Option<PathBuf>, Box<dyn Error>> {
     if Command::new("go").arg("version").output().is_err() {
@@ -22,7 +19,8 @@ pub(crate) fn build(name: &str) -> Result<Option<PathBuf>, Box<dyn Error>> {
         return Ok(None);
     }
     let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    let status = Command::new(BUILD).arg(name).arg(&program).status()?;
+    let status =
+        Command::new(crate::project::root().join("tests/controlplane/build")).arg(name).arg(&program).status()?;
     if !status.success() {
         return Err(format!("building {name} with Go failed: {status}").into());
     }

@@ -13,6 +13,8 @@ mod engine;
 mod figures;
 mod go;
 mod process;
+#[path = "../../project.rs"]
+mod project;
 
 use std::error::Error;
 

@@ -8,6 +8,8 @@ mod arguments;
 mod engine;
 mod figures;
 mod go;
+#[path = "../../project.rs"]
+mod project;
 
 use std::alloc::System;
 use std::error::Error;

@@ -105,7 +105,7 @@ pub(crate) async fn client(kubeconfig: &Path) -> Result<Client> {
 
 /// Installs the project's own CRDs and waits until the server serves them.
 pub(crate) async fn install_crds(client: &Client) -> Result<()> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("crds");
+    let folder = crate::project::root().join("crds");
     let mut files: Vec<PathBuf> = std::fs::read_dir(&folder)?.map(|entry| Ok(entry?.path())).collect::<Result<_>>()?;
     files.retain(|path| path.extension().is_some_and(|extension| extension == "yaml"));
     files.sort();

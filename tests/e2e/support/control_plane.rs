@@ -20,7 +20,7 @@ use super::audit;
 use super::certificates::Certificates;
 use super::cluster::{apply, client, wait_for};
 use super::process::{Process, free_ports, temporary_folder};
-use super::programs::{self, ControlPlanePrograms, MODULES};
+use super::programs::{self, ControlPlanePrograms, modules};
 
 /// The user that the operator under test is, with the rights of cluster-admin through RBAC.
 pub(crate) const OPERATOR_USER: &str = "rhumb";
@@ -126,7 +126,7 @@ impl ControlPlane {
         nodes.arg("--kubeconfig").arg(&kubeconfig);
         nodes.args(["--manage-all-nodes=true", "--node-ip=127.0.0.1", "--node-lease-duration-seconds=40"]);
         for stages in ["stages/nodes.yaml", "stages/pods.yaml"] {
-            nodes.arg("--config").arg(Path::new(MODULES).join(stages));
+            nodes.arg("--config").arg(modules().join(stages));
         }
         for (name, command) in
             [("kube-controller-manager", controllers), ("kube-scheduler", scheduler), ("kwok", nodes)]

@@ -25,7 +25,7 @@ const RIGHTS_DEADLINE: Duration = Duration::from_secs(20);
 
 /// The folder of the chart.
 pub(crate) fn chart() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("charts/rhumb")
+    crate::project::root().join("charts/rhumb")
 }
 
 /// One installation of the chart.

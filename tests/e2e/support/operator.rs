@@ -31,7 +31,7 @@ pub(crate) struct Operator {
     process: Process,
     metrics: String,
     health: String,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Operator {
@@ -45,11 +45,14 @@ impl Operator {
         command.args(&options.flags);
         command.env("KUBECONFIG", &options.kubeconfig);
         command.env("RUNTIME_NAMESPACE", &options.namespace);
+        let temporary = folder.path().join("tmp");
+        std::fs::create_dir(&temporary)?;
+        command.env("TMPDIR", temporary);
         if let Some(authorities) = &options.authorities {
             command.env("SSL_CERT_FILE", authorities);
         }
         let process = Process::spawn("rhumb", command, &folder.path().join("rhumb.log"))?;
-        let mut operator = Self { process, metrics, health, _folder: folder };
+        let mut operator = Self { process, metrics, health, folder };
         operator.ready().await?;
         Ok(operator)
     }
@@ -91,6 +94,12 @@ impl Operator {
     /// The process id.
     pub(crate) fn id(&self) -> u32 {
         self.process.id()
+    }
+
+    /// The names of what the operator keeps in its folder for temporary files.
+    pub(crate) fn temporary_files(&self) -> Result<Vec<String>> {
+        let entries = std::fs::read_dir(self.folder.path().join("tmp"))?;
+        entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect()
     }
 
     /// Where the log is.

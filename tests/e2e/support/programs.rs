@@ -13,7 +13,9 @@ use anyhow::{Context as _, Result, bail, ensure};
 use sha2::{Digest as _, Sha256};
 
 /// The folder of the Go modules, `tests/controlplane`.
-pub(crate) const MODULES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/controlplane");
+pub(crate) fn modules() -> PathBuf {
+    crate::project::root().join("tests/controlplane")
+}
 
 /// The parts of a control plane, by the names of their programs.
 const PARTS: [&str; 5] = ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl"];
@@ -40,7 +42,7 @@ impl Tool {
         }
     }
 
-    /// The files that a built program depends on, below [`MODULES`].
+    /// The files that a built program depends on, below [`modules`].
     fn sources(self) -> &'static [&'static str] {
         match self {
             Self::ControlPlane => &["build", "go.mod", "go.sum", "main.go"],
@@ -154,7 +156,7 @@ fn cached(tool: Tool) -> Result<PathBuf> {
     };
     let mut hash = Sha256::new();
     for source in tool.sources() {
-        let path = Path::new(MODULES).join(source);
+        let path = modules().join(source);
         hash.update(fs::read(&path).with_context(|| format!("read {}", path.display()))?);
     }
     let key = hex(&hash.finalize());
@@ -190,11 +192,11 @@ fn build(tool: Tool) -> Result<PathBuf> {
     };
     notice(&format!("building {name} with Go into {}; this takes {patience}, once", folder.display()));
     let fresh = folder.join(format!("{name}.new"));
-    let status = Command::new(Path::new(MODULES).join("build"))
+    let status = Command::new(modules().join("build"))
         .arg(name)
         .arg(&fresh)
         .status()
-        .with_context(|| format!("run {MODULES}/build"))?;
+        .with_context(|| format!("run {}/build", modules().display()))?;
     ensure!(status.success(), "building {name} with Go failed: {status}");
     fs::rename(&fresh, &target)?;
     notice(&format!("built {name}"));

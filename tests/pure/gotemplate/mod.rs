@@ -11,8 +11,8 @@ use rhumb::value::Value;
 use serde_json::Value as Json;
 
 fn read(area: &str) -> Json {
-    let path = format!("{}/tests/data/gotemplate/{area}.json", env!("CARGO_MANIFEST_DIR"));
-    serde_json::from_slice(&std::fs::read(&path).expect(&path)).expect(&path)
+    let path = crate::project::root().join(format!("tests/data/gotemplate/{area}.json"));
+    serde_json::from_slice(&std::fs::read(&path).expect(area)).expect(area)
 }
 
 fn run(case: &Json, data: &Json, functions: &FuncMap<()>) -> Result<Vec<u8>, Error> {

@@ -60,13 +60,13 @@ pub(super) fn tree_sources() -> impl Iterator<Item = &'static Source> {
 }
 
 fn load(folder: &str) -> Vec<Source> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = crate::project::root();
     let mut files = Vec::new();
     collect(&root.join(folder), &mut files);
     files.sort();
     assert!(!files.is_empty(), "no Rust files in {folder}");
     let read = |file: &PathBuf| {
-        let path = file.strip_prefix(root).expect("a file of the project").to_string_lossy().replace('\\', "/");
+        let path = file.strip_prefix(&root).expect("a file of the project").to_string_lossy().replace('\\', "/");
         Source::of(&path, &std::fs::read_to_string(file).expect("a readable file"))
     };
     files.iter().map(read).collect()

@@ -10,11 +10,9 @@ mod properties;
 mod scripts;
 mod world;
 
-use std::path::Path;
-
 /// Reads every YAML file of a folder of tests/data/lifecycle, with its name.
 fn read_all<T: serde::de::DeserializeOwned>(folder: &str) -> Vec<(String, T)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/lifecycle").join(folder);
+    let folder = crate::project::root().join("tests/data/lifecycle").join(folder);
     let mut files: Vec<_> = std::fs::read_dir(&folder)
         .unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
         .map(|entry| entry.expect("a readable entry").path())
