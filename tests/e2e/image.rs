@@ -12,6 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::project::root;
 use crate::scene::{Scene, hello};
 use crate::support::certificates::Certificates;
 use crate::support::chart_server::ChartServer;
@@ -23,12 +24,8 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_rhumb");
 /// Where a program looks for certificate authorities on a Debian system, which is what the image is made of.
 const AUTHORITIES: &str = "etc/ssl/certs/ca-certificates.crt";
 
-fn repository() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
 fn script(arguments: &[&Path]) -> Result<Output> {
-    Ok(Command::new(repository().join(".ci/image")).args(arguments).output()?)
+    Ok(Command::new(root().join(".ci/image")).args(arguments).output()?)
 }
 
 /// The image's files in a folder.
@@ -78,7 +75,7 @@ impl Image {
     fn starter(&self) -> Result<PathBuf> {
         use std::os::unix::fs::PermissionsExt as _;
         let path = self.folder.path().join("start");
-        let script = repository().join(".ci/image");
+        let script = root().join(".ci/image");
         std::fs::write(
             &path,
             format!("#!/bin/sh\nexec '{}' run '{}' \"$@\"\n", script.display(), self.root().display()),
@@ -182,11 +179,11 @@ fn sources_of_library() -> Result<String> {
 #[test]
 fn the_build_reads_nothing_that_its_context_lacks() -> Result<()> {
     let files = sources_of_library()?;
-    let ignored = std::fs::read_to_string(repository().join(".dockerignore"))?;
+    let ignored = std::fs::read_to_string(root().join(".dockerignore"))?;
     let ignored: Vec<PathBuf> =
-        ignored.lines().filter(|line| !line.contains('*')).map(|line| repository().join(line)).collect();
+        ignored.lines().filter(|line| !line.contains('*')).map(|line| root().join(line)).collect();
     let mut count = 0;
-    for file in files.split_whitespace().map(|file| repository().join(file)).filter(|it| it.starts_with(repository())) {
+    for file in files.split_whitespace().map(|file| root().join(file)).filter(|it| it.starts_with(root())) {
         count += 1;
         ensure!(!ignored.iter().any(|ignored| file.starts_with(ignored)), "{} is not in the context", file.display());
     }
