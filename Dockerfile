@@ -2,11 +2,9 @@
 FROM rust:1-bookworm AS build
 WORKDIR /src
 COPY . .
-RUN cargo build --release --locked --bin rhumb
-# The program, the shared libraries that it is linked to, and the certificate authorities.
-RUN mkdir -p /image \
-    && cp --parents --dereference $(ldd target/release/rhumb | grep -o '/[^ ]*') /etc/ssl/certs/ca-certificates.crt /image \
-    && cp target/release/rhumb /image/rhumb
+# Features of Cargo.toml besides the default ones, such as otlp.
+ARG FEATURES=""
+RUN .ci/image build /image "$FEATURES"
 
 FROM scratch
 COPY --from=build /image /

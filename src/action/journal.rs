@@ -8,12 +8,14 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use tracing::Instrument as _;
 
 use super::{Error, Workbench, now};
 use crate::api::Snapshot;
 use crate::lifecycle::{Failure, Outcome, Write};
 use crate::release::{Release, SNAPSHOT_API_VERSION, Slimming, config_digest, snapshot_digest};
 use crate::storage::Stored;
+use crate::telemetry::phase;
 
 /// Writes records and notes them down.
 pub(super) struct Journal<'a> {
@@ -28,7 +30,7 @@ impl<'a> Journal<'a> {
 
     /// Writes the revision that the action is about.
     pub(super) async fn create(&mut self, release: Release) -> Result<Arc<Stored>, Error> {
-        let stored = self.bench.storage.create(&self.bench.key, release, now()).await?;
+        let stored = self.bench.storage.create(&self.bench.key, release, now()).instrument(phase("storage")).await?;
         self.note(&stored.release, stored.slimming, true)?;
         Ok(stored)
     }
@@ -57,7 +59,8 @@ impl<'a> Journal<'a> {
     }
 
     async fn replace(&mut self, stored: &Stored, release: Release, is_target: bool) -> Result<Arc<Stored>, Error> {
-        let stored = self.bench.storage.update(&self.bench.key, stored, release, now()).await?;
+        let stored =
+            self.bench.storage.update(&self.bench.key, stored, release, now()).instrument(phase("storage")).await?;
         self.note(&stored.release, stored.slimming, is_target)?;
         Ok(stored)
     }

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use serde_json::Value;
+use tracing::Instrument as _;
 
 use super::inventory::inventory;
 use super::manifest::manifest_objects;
@@ -18,6 +19,7 @@ use crate::cluster::ClusterLookup;
 use crate::release::{ApplyMethod, Info, Release, Status, Time};
 use crate::render::{self, Capabilities, KubeVersion, RenderOptions, Rendered};
 use crate::storage::Stored;
+use crate::telemetry::phase;
 
 /// How long definitions may take to be established, as in Flux.
 const CRD_DEADLINE: std::time::Duration = std::time::Duration::from_secs(60);
@@ -58,11 +60,12 @@ pub async fn prepare(bench: &Workbench, settings: &Settings, request: Request) -
     if !crds.is_empty() {
         let cancel = bench.interrupt.waits();
         let applied = bench.cluster.apply_crds(&crds, settings.crds, &bench.origin, CRD_DEADLINE, &cancel);
-        bench.slot.idle(applied).await?;
+        bench.slot.idle(applied).instrument(phase("crds")).await?;
     }
     let values = values(settings, &request);
     let options = options(bench, &request).await?;
-    let (rendered, chart) = render_blocking(bench, settings, &request, values.clone(), options).await?;
+    let (rendered, chart) =
+        render_blocking(bench, settings, &request, values.clone(), options).instrument(phase("render")).await?;
     let objects = manifest_objects(&rendered.manifest())?;
     let inventory = inventory(bench, &objects, &crds).await?;
     let release = record(bench, settings, &request, rendered, chart, values);

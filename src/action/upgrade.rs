@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use serde_json::Value;
+use tracing::Instrument as _;
 
 use super::journal::Journal;
 use super::manifest::manifest_objects;
@@ -15,6 +16,7 @@ use crate::lifecycle::{Outcome, ReleaseAction};
 use crate::readiness::Purpose;
 use crate::release::{HookEvent, Release, Status};
 use crate::storage::{StorageKey, Stored};
+use crate::telemetry::phase;
 
 /// The longest description of a failure in a record; the conditions tell all of it.
 const MAX_DESCRIPTION_BYTES: usize = 8 * 1024;
@@ -101,7 +103,7 @@ pub(super) async fn perform(
     [pre, post]: [HookEvent; 2],
 ) -> Result<(), Error> {
     if settings.hooks {
-        hooks::run(bench, settings, &mut release.hooks, pre).await?;
+        hooks::run(bench, settings, &mut release.hooks, pre).instrument(phase("hooks")).await?;
     }
     let mut created = Vec::new();
     let result = put_in_place(bench, settings, objects, before, &mut created).await;
@@ -112,7 +114,7 @@ pub(super) async fn perform(
         return Err(error);
     }
     if settings.hooks {
-        hooks::run(bench, settings, &mut release.hooks, post).await?;
+        hooks::run(bench, settings, &mut release.hooks, post).instrument(phase("hooks")).await?;
     }
     Ok(())
 }
@@ -127,7 +129,7 @@ async fn put_in_place(
     let previous = before.map(|release| manifest_objects(&release.manifest)).transpose()?.unwrap_or_default();
     let mut options = bench.apply_options(settings);
     options.previous.clone_from(&previous);
-    let report: ApplyReport = bench.cluster.apply(objects, &options).await?;
+    let report: ApplyReport = bench.cluster.apply(objects, &options).instrument(phase("apply")).await?;
     created.extend(report.created().cloned());
     report.into_result()?;
     prune(bench, objects, previous).await?;
@@ -179,5 +181,5 @@ async fn wait(bench: &Workbench, settings: &Settings, objects: &[Value]) -> Resu
     let purpose =
         if settings.legacy_wait { Purpose::Legacy { wait_for_jobs } } else { Purpose::Release { wait_for_jobs } };
     let options = bench.wait_options(settings, purpose);
-    Error::of_wait(bench.slot.idle(bench.cluster.wait(objects, &options)).await?)
+    Error::of_wait(bench.slot.idle(bench.cluster.wait(objects, &options)).instrument(phase("wait")).await?)
 }

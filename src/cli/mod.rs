@@ -6,6 +6,8 @@
 mod crd;
 mod flags;
 mod gates;
+#[cfg(feature = "otlp")]
+mod otlp;
 mod run;
 mod support_bundle;
 mod template;

@@ -18,7 +18,7 @@ use crate::api;
 use crate::api::helm_release::DriftMode;
 use crate::controller::{self, Config, KubeConfigTrust, LeaseTimes, Sources};
 use crate::source::Egress;
-use crate::telemetry::{Encoding, Metrics, install_logging};
+use crate::telemetry::{Encoding, Metrics, SpanListener, install_logging};
 
 /// Flags of `rhumb run`.
 #[derive(Args, Debug)]
@@ -45,6 +45,9 @@ pub(super) struct Run {
     /// ServiceAccount to act as where a HelmRelease names none
     #[arg(long, default_value = "")]
     default_service_account: String,
+    /// ServiceAccount whose token goes to another cluster where the ConfigMap of a kubeConfig.configMapRef names none
+    #[arg(long, default_value = "")]
+    default_kubeconfig_service_account: String,
     /// Time before a dependency or source that is not ready is looked at again, should no watch tell first
     #[arg(long, default_value = "30s", value_parser = duration)]
     requeue_dependency: Duration,
@@ -117,6 +120,9 @@ pub(super) struct Run {
     /// How log lines are written
     #[arg(long, value_enum, default_value_t = Encoding::Json)]
     log_encoding: Encoding,
+    /// URL of an OpenTelemetry collector that traces are sent to by OTLP over HTTP, if the program was built with that; none if empty
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", default_value = "")]
+    otlp_endpoint: String,
     /// Feature gates of Flux, such as AdditiveCELDependencyCheck=true; a warning names those without effect
     #[arg(long, default_value = "", value_parser = Gates::parse)]
     feature_gates: Gates,
@@ -147,8 +153,6 @@ struct WithoutEffect {
     token_cache_max_duration: Option<String>,
     #[arg(long, hide = true)]
     http_timeout: Option<String>,
-    #[arg(long, hide = true)]
-    default_kubeconfig_service_account: Option<String>,
     #[arg(long, hide = true)]
     override_manager: Vec<String>,
     #[arg(long, hide = true)]
@@ -190,14 +194,28 @@ fn duration(text: &str) -> Result<Duration, api::Error> {
 impl Run {
     /// Runs the operator until a signal stops it.
     pub(super) fn execute(self) -> anyhow::Result<()> {
-        install_logging(&self.log_level, self.log_encoding)?;
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?;
+        #[cfg(feature = "otlp")]
+        if !self.otlp_endpoint.is_empty() {
+            let (traces, listener) = super::otlp::Traces::start(&self.otlp_endpoint, runtime.handle())?;
+            let result = self.execute_on(&runtime, Some(listener));
+            traces.close();
+            return result;
+        }
+        self.execute_on(&runtime, None)
+    }
+
+    fn execute_on(self, runtime: &tokio::runtime::Runtime, listener: Option<SpanListener>) -> anyhow::Result<()> {
+        install_logging(&self.log_level, self.log_encoding, listener)?;
         self.check_lease_times()?;
+        if cfg!(not(feature = "otlp")) && !self.otlp_endpoint.is_empty() {
+            tracing::warn!("--otlp-endpoint has no effect: the program was built without the feature otlp");
+        }
         self.without_effect.report();
         for gate in self.feature_gates.without_effect() {
             tracing::warn!(gate, "the feature gate is accepted for compatibility and has no effect");
         }
-        let runtime =
-            tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?;
         runtime.block_on(Box::pin(self.serve()))
     }
 
@@ -257,6 +275,7 @@ impl Run {
             runtime_namespace: self.runtime_namespace.clone(),
             no_cross_namespace_refs: self.no_cross_namespace_refs,
             default_service_account: given(&self.default_service_account),
+            default_kubeconfig_service_account: given(&self.default_kubeconfig_service_account),
             requeue_dependency: self.requeue_dependency,
             min_retry_delay: self.min_retry_delay,
             max_retry_delay: self.max_retry_delay,
@@ -298,7 +317,6 @@ impl WithoutEffect {
             ("--token-cache-max-size", self.token_cache_max_size.is_some()),
             ("--token-cache-max-duration", self.token_cache_max_duration.is_some()),
             ("--http-timeout", self.http_timeout.is_some()),
-            ("--default-kubeconfig-service-account", self.default_kubeconfig_service_account.is_some()),
             ("--override-manager", !self.override_manager.is_empty()),
             ("--snapshot-digest-algo", self.snapshot_digest_algo.is_some()),
         ];

@@ -4,11 +4,12 @@
 //!
 //! **Invariant:** a client of one identity never sends a request with another's headers.
 
+use std::fmt;
 use std::future::Future;
 use std::path::PathBuf;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::task;
 use std::time::Duration;
 
@@ -35,6 +36,49 @@ pub enum Connection {
     Text(String),
 }
 
+/// A token that every request carries, and that can be renewed while connections last.
+#[derive(Clone)]
+pub struct Bearer(Arc<RwLock<HeaderValue>>);
+
+impl Bearer {
+    /// A first token.
+    ///
+    /// # Errors
+    /// If it is none that a header could carry.
+    pub fn new(token: &str) -> Result<Self, Error> {
+        Ok(Self(Arc::new(RwLock::new(bearer_header(token)?))))
+    }
+
+    /// Another token from now on.
+    ///
+    /// # Errors
+    /// If it is none that a header could carry.
+    pub fn renew(&self, token: &str) -> Result<(), Error> {
+        let header = bearer_header(token)?;
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = header;
+        Ok(())
+    }
+
+    fn sign(&self, request: &mut Request<Body>) {
+        let header = self.0.read().unwrap_or_else(PoisonError::into_inner).clone();
+        request.headers_mut().insert(http::header::AUTHORIZATION, header);
+    }
+}
+
+impl fmt::Debug for Bearer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Bearer")
+    }
+}
+
+fn bearer_header(token: &str) -> Result<HeaderValue, Error> {
+    let header = HeaderValue::from_str(&format!("Bearer {token}"));
+    let mut header =
+        header.map_err(|_| Error::Configuration { message: "a token has characters that none has".into() })?;
+    header.set_sensitive(true);
+    Ok(header)
+}
+
 /// Which namespaces the shared watches cover.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum WatchScope {
@@ -50,6 +94,8 @@ pub enum WatchScope {
 pub struct ConnectOptions {
     /// How to reach the API server.
     pub connection: Connection,
+    /// The token to come with, where the connection has no credentials itself.
+    pub bearer: Option<Bearer>,
     /// Which namespaces the shared watches cover.
     pub scope: WatchScope,
     /// The field manager of server-side apply.
@@ -70,6 +116,7 @@ impl Default for ConnectOptions {
     fn default() -> Self {
         Self {
             connection: Connection::default(),
+            bearer: None,
             scope: WatchScope::default(),
             field_manager: super::FIELD_MANAGER.to_owned(),
             requests: RequestCounter::default(),
@@ -159,12 +206,19 @@ pub(super) async fn connect(options: &ConnectOptions) -> Result<Client, Error> {
         requests.count(&request);
         request
     });
+    let bearer = options.bearer.clone();
+    let sign = tower::util::MapRequestLayer::new(move |mut request: Request<Body>| {
+        if let Some(bearer) = &bearer {
+            bearer.sign(&mut request);
+        }
+        request
+    });
     let answers = options.answers.clone();
     let tell = tower::layer::layer_fn(move |inner| Answered { inner, answers: answers.clone() });
     let fence = options.fence.clone();
     let fenced = tower::filter::FilterLayer::new(move |request: Request<Body>| fence.check(request));
     let builder = ClientBuilder::try_from(config).map_err(configuration)?;
-    Ok(builder.with_layer(&tell).with_layer(&count).with_layer(&fenced).build())
+    Ok(builder.with_layer(&sign).with_layer(&tell).with_layer(&count).with_layer(&fenced).build())
 }
 
 /// Counts what comes back from a server.
@@ -321,6 +375,19 @@ mod tests {
         assert_eq!(send("GET").await, [false, false]);
         fence.open_until(std::time::Instant::now() + Duration::from_secs(60));
         assert_eq!(send("PATCH").await, [false, false]);
+    }
+
+    #[test]
+    fn a_renewed_token_takes_the_place_of_the_first_and_is_never_shown() {
+        let bearer = Bearer::new("first").unwrap();
+        let mut request = Request::builder().body(Body::empty()).unwrap();
+        for token in ["first", "second"] {
+            bearer.renew(token).unwrap();
+            bearer.sign(&mut request);
+            assert_eq!(request.headers()[http::header::AUTHORIZATION], format!("Bearer {token}"));
+        }
+        assert!(bearer.renew("a\nb").is_err());
+        assert!(!format!("{bearer:?} {request:?}").contains("second"));
     }
 
     #[tokio::test]

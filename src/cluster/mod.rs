@@ -39,7 +39,7 @@ use kube::Client;
 
 pub use crate::diff::ObjectReference;
 pub use apply::{Applied, ApplyOptions, ApplyReport, Origin, Outcome, Ownership};
-pub use client::{ConnectOptions, Connection, Impersonation, RequestCounter, WatchScope};
+pub use client::{Bearer, ConnectOptions, Connection, Impersonation, RequestCounter, WatchScope};
 pub use crds::{CrdPolicy, CrdReport};
 pub use delete::{DeleteOptions, DeleteReport, Propagation};
 pub use discovery::{ApiVersions, Discovery, ResourceKind};

@@ -5,6 +5,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use tracing::Instrument as _;
+
 use super::Error;
 use super::context::{Context, identity};
 use super::observe::{Seen, ignore_rules};
@@ -13,7 +15,7 @@ use crate::action::{self, Prepared, Request, Settings};
 use crate::api::{HelmRelease, HelmReleaseStatus};
 use crate::lifecycle::{Failure, Outcome, ReleaseAction, begin};
 use crate::release::ApplyMethod;
-use crate::telemetry::UnderWay;
+use crate::telemetry::{UnderWay, mark_failed, phase};
 
 /// The field manager of the helm program.
 const HELM_MANAGER: &str = "helm";
@@ -27,7 +29,7 @@ pub(super) struct Draft {
 impl Draft {
     /// Writes the status if it differs from what the API server has.
     pub(super) async fn write(&mut self, ctx: &Context) -> Result<(), Error> {
-        self.release = ctx.write_status(&self.release, &self.status).await?;
+        self.release = ctx.write_status(&self.release, &self.status).instrument(phase("status")).await?;
         Ok(())
     }
 }
@@ -41,10 +43,7 @@ pub(super) async fn act(
     ctx: &Context,
 ) -> Result<Outcome, Error> {
     let release = Arc::clone(&draft.release);
-    let mut settings = settings(&release, seen, action, ctx);
-    if *action == ReleaseAction::Upgrade && !is_our_own(seen, &draft.status) {
-        settings.take_over.push(HELM_MANAGER.to_owned());
-    }
+    let settings = settings(&release, seen, &draft.status, action, ctx);
     let timeout = crate::api::Duration::from(settings.timeout).to_string();
     let before = draft.status.clone();
     draft.status = begin(&seen.observation(&draft.status), &inputs.desired, action, &timeout, jiff::Timestamp::now());
@@ -90,6 +89,9 @@ pub(super) async fn act(
         ReleaseAction::Unlock => Outcome { is_own: seen.is_own_action(), ..action::unlock(bench).await },
         ReleaseAction::CorrectDrift => correct_drift(&release, inputs, seen, &settings, ctx).await?,
     };
+    if outcome.failure.is_some() {
+        mark_failed();
+    }
     ctx.metrics.action_ended(action.name(), started.elapsed(), outcome.failure.is_none());
     Ok(outcome)
 }
@@ -125,12 +127,24 @@ fn is_our_own(seen: &Seen, status: &HelmReleaseStatus) -> bool {
     is_known && newest.release.apply_method == Some(ApplyMethod::ServerSide)
 }
 
-fn settings(release: &HelmRelease, seen: &Seen, action: &ReleaseAction, ctx: &Context) -> Settings {
+fn settings(
+    release: &HelmRelease,
+    seen: &Seen,
+    status: &HelmReleaseStatus,
+    action: &ReleaseAction,
+    ctx: &Context,
+) -> Settings {
     let before = applied_by(seen);
     let max_history = ctx.default_max_history();
     match action {
         ReleaseAction::Install => Settings::install(release),
-        ReleaseAction::Upgrade => Settings::upgrade(release, max_history, before),
+        ReleaseAction::Upgrade => {
+            let mut settings = Settings::upgrade(release, max_history, before);
+            if !is_our_own(seen, status) {
+                settings.take_over.push(HELM_MANAGER.to_owned());
+            }
+            settings
+        }
         ReleaseAction::Rollback(_) => Settings::rollback(release, max_history, before),
         ReleaseAction::UninstallRemediation => Settings::uninstall(release),
         ReleaseAction::Test => Settings::test(release),
@@ -152,7 +166,7 @@ async fn prepare(
     ctx: &Context,
 ) -> Result<Prepared, Error> {
     let started = Instant::now();
-    let chart = inputs.chart.load(ctx).await?;
+    let chart = inputs.chart.load(ctx).instrument(phase("fetch")).await?;
     ctx.metrics.chart_loaded(started.elapsed());
     let request = Request {
         chart,
@@ -165,7 +179,7 @@ async fn prepare(
         post_render_strategy: release.post_render_strategy(crate::api::defaults::HelmProfile::Helm4),
     };
     let started = Instant::now();
-    let prepared = action::prepare(&inputs.bench, settings, request).await?;
+    let prepared = action::prepare(&inputs.bench, settings, request).instrument(phase("prepare")).await?;
     ctx.metrics.chart_rendered(started.elapsed());
     Ok(prepared)
 }

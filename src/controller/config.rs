@@ -50,6 +50,8 @@ pub struct Config {
     pub no_cross_namespace_refs: bool,
     /// ServiceAccount to act as where a HelmRelease names none.
     pub default_service_account: Option<String>,
+    /// ServiceAccount whose token goes to another cluster where the ConfigMap of `spec.kubeConfig.configMapRef` names none.
+    pub default_kubeconfig_service_account: Option<String>,
     /// Time before dependencies and sources that are not ready are looked at again, should no watch wake the release first.
     pub requeue_dependency: Duration,
     /// Shortest back-off after an error.
@@ -84,8 +86,13 @@ pub struct Config {
 impl Config {
     /// The interval, a little longer or shorter, so that objects made together do not stay together.
     pub(super) fn jittered(&self, interval: Duration) -> Duration {
-        let share = f64::from(self.interval_jitter_percentage) / 100.0;
-        let random = f64::from(RandomState::new().build_hasher().finish() as u32) / f64::from(u32::MAX);
-        interval.mul_f64(1.0 + share * (2.0 * random - 1.0))
+        jittered(interval, self.interval_jitter_percentage)
     }
+}
+
+/// The interval, longer or shorter by up to so many percent.
+pub(super) fn jittered(interval: Duration, percent: u8) -> Duration {
+    let share = f64::from(percent) / 100.0;
+    let random = f64::from(RandomState::new().build_hasher().finish() as u32) / f64::from(u32::MAX);
+    interval.mul_f64(1.0 + share * (2.0 * random - 1.0))
 }

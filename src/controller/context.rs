@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::ObjectReference;
-use kube_runtime::reflector::Store;
+use kube_runtime::reflector::{ObjectRef, Store};
 
 use super::backoff::Backoff;
 use super::config::Config;
@@ -63,12 +63,13 @@ impl Context {
         u32::try_from(self.config.default_max_history).unwrap_or_default()
     }
 
-    /// Tells the metrics what state a release is in.
+    /// Tells the metrics what state a release is in, unless it is gone or another shard's business by now.
     pub(super) fn tell_metrics(&self, release: &HelmRelease) {
-        if release.metadata.deletion_timestamp.is_some() {
+        let (namespace, name) = identity(release);
+        let is_ours = self.releases.get(&ObjectRef::new(name).within(namespace)).is_some();
+        if release.metadata.deletion_timestamp.is_some() || !is_ours {
             return;
         }
-        let (namespace, name) = identity(release);
         let status = release.status.clone().unwrap_or_default();
         let newest = status.history.first();
         let ready = find(&status.conditions, condition_type::READY).map(|ready| ready.status.clone());

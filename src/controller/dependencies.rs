@@ -1,14 +1,18 @@
 //! `spec.dependsOn`: releases that must be ready first.
 //!
-//! The store of HelmReleases answers, so asking costs no request; a change of any of them wakes those that depend on it.
+//! The store of HelmReleases answers, so asking costs no request; a change of any of them wakes those that depend on it. Releases of other
+//! shards are not in the store: each look asks the API server for them, as Flux 1.6 does, and `--requeue-dependency` says how often.
 //!
 //! **Invariant:** a dependency counts as ready only for the generation that it has.
 
+use std::sync::Arc;
+
+use kube::api::Api;
 use kube_runtime::reflector::ObjectRef;
+use serde_json::Value;
 
 use super::Error;
 use super::context::{Context, identity};
-use serde_json::Value;
 
 use crate::api::HelmRelease;
 use crate::api::conditions::{condition_type, find, is_true};
@@ -21,11 +25,11 @@ const SELF: &str = "self";
 const DEPENDENCY: &str = "dep";
 
 /// Checks every dependency; the first that is not ready is told.
-pub(super) fn check(release: &HelmRelease, ctx: &Context) -> Result<(), Error> {
+pub(super) async fn check(release: &HelmRelease, ctx: &Context) -> Result<(), Error> {
     let (own_namespace, _) = identity(release);
     for dependency in &release.spec.depends_on {
         let (namespace, name) = key(dependency, own_namespace);
-        let found = ctx.releases.get(&ObjectRef::new(name).within(namespace));
+        let found = find_release(namespace, name, ctx).await?;
         let expression = ready_expression(dependency)?;
         let why = match (found, expression) {
             (None, _) => ": it does not exist".to_owned(),
@@ -48,6 +52,19 @@ pub(super) fn check(release: &HelmRelease, ctx: &Context) -> Result<(), Error> {
         return Err(Error::DependencyNotReady { namespace: namespace.to_owned(), name: name.to_owned(), why });
     }
     Ok(())
+}
+
+/// A release, wherever it is reconciled.
+async fn find_release(namespace: &str, name: &str, ctx: &Context) -> Result<Option<Arc<HelmRelease>>, Error> {
+    let found = ctx.releases.get(&ObjectRef::new(name).within(namespace));
+    if found.is_some() || ctx.config.watch_label_selector.is_none() {
+        return Ok(found);
+    }
+    let api: Api<HelmRelease> = Api::namespaced(ctx.client.clone(), namespace);
+    match api.get_opt(name).await {
+        Ok(found) => Ok(found.map(Arc::new)),
+        Err(source) => Err(Error::Read { what: format!("HelmRelease {namespace}/{name}"), source: Box::new(source) }),
+    }
 }
 
 /// The expression that says whether a dependency is ready, instead of its Ready condition.

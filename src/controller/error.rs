@@ -124,6 +124,14 @@ pub enum Error {
         /// What the API server says.
         source: Box<kube::Error>,
     },
+    /// An object that a release refers to could not be read.
+    #[error("cannot read {what}: {source}")]
+    Read {
+        /// Kind, namespace and name.
+        what: String,
+        /// What the API server says.
+        source: Box<kube::Error>,
+    },
     /// A drift ignore rule is wrong.
     #[error(transparent)]
     IgnoreRule(#[from] crate::diff::IgnoreError),
@@ -153,7 +161,9 @@ impl Error {
             Self::DependencyNotReady { .. } => reason::DEPENDENCY_NOT_READY,
             Self::Values { .. } => reason::VALUES_ERROR,
             Self::State(_) => reason::STATE_ERROR,
-            Self::Cluster(_) | Self::KubeConfig { .. } | Self::KubeConfigMissing { .. } => reason::REST_CLIENT_ERROR,
+            Self::Cluster(_) | Self::KubeConfig { .. } | Self::KubeConfigMissing { .. } | Self::Read { .. } => {
+                reason::REST_CLIENT_ERROR
+            }
             Self::Chart(_) | Self::Action(_) | Self::Write { .. } | Self::Notifier(_) | Self::LeaseLost => {
                 reason::RECONCILE_ERROR
             }
@@ -180,6 +190,7 @@ impl Error {
             | Self::State(_)
             | Self::Action(_)
             | Self::Write { .. }
+            | Self::Read { .. }
             | Self::Notifier(_)
             | Self::LeaseLost => Class::Transient,
         }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use jiff::Timestamp;
+use tracing::Instrument as _;
 
 use super::act::{Draft, act};
 use super::context::{Context, identity};
@@ -18,6 +19,7 @@ use super::{Error, finalize, observe, prerequisites, target};
 use crate::action::Slot;
 use crate::api::HelmRelease;
 use crate::lifecycle::{self, Decision, Event, EventType, Outcome, ReleaseAction, Strategy, Turn};
+use crate::telemetry::{mark_failed, phase};
 
 /// Reconciles one HelmRelease; errors are told in its status and decide when it is tried again.
 pub(super) async fn reconcile(stored: Arc<HelmRelease>, slot: Slot, ctx: Arc<Context>) -> Next {
@@ -34,6 +36,9 @@ pub(super) async fn reconcile(stored: Arc<HelmRelease>, slot: Slot, ctx: Arc<Con
         }
     };
     let (namespace, name) = identity(&release);
+    if ending.result().is_failure() {
+        mark_failed();
+    }
     ctx.metrics.reconcile_ended("helmrelease", "HelmRelease", namespace, name, started.elapsed(), ending.result());
     ctx.tell_metrics(&release);
     ending.next(&release, &ctx)
@@ -45,7 +50,10 @@ async fn run(
     ctx: &Context,
 ) -> Result<(Ending, Arc<HelmRelease>), Error> {
     if release.metadata.deletion_timestamp.is_some() {
-        return finalize::finalize(release, engagement, ctx).await.map(|ending| (ending, Arc::clone(release)));
+        return finalize::finalize(release, engagement, ctx)
+            .instrument(phase("uninstall"))
+            .await
+            .map(|ending| (ending, Arc::clone(release)));
     }
     let release = finalize::ensure_finalizer(release, ctx).await?;
     if release.spec.suspend {
@@ -134,7 +142,8 @@ async fn take_turns(
     let mut turn = Turn::default();
     let mut corrected = false;
     loop {
-        let seen = match observe::observe(&draft.release, inputs, &draft.status, corrected, ctx).await {
+        let observed = observe::observe(&draft.release, inputs, &draft.status, corrected, ctx);
+        let seen = match observed.instrument(phase("observe")).await {
             Ok(seen) => seen,
             Err(error) => return Ok(refuse(draft, &error, ctx)),
         };
@@ -150,7 +159,7 @@ async fn take_turns(
             ctx.publish(&draft.release, &events);
             return Ok(ending_of(&decision));
         };
-        let outcome = Box::pin(act(draft, inputs, &seen, action, ctx)).await?;
+        let outcome = Box::pin(act(draft, inputs, &seen, action, ctx)).instrument(phase(action.name())).await?;
         let (status, events) = lifecycle::record(&draft.status, &inputs.desired, &outcome, Timestamp::now());
         draft.status = status;
         ctx.publish(&draft.release, &events);

@@ -96,9 +96,12 @@ fn concerns_of(release: &HelmRelease) -> Vec<Concern> {
     for reference in &release.spec.values_from {
         all.push(concern(Role::Values(reference.kind), own, &reference.name));
     }
-    let kubeconfig = release.spec.kube_config.as_ref().and_then(|reference| reference.secret_ref.as_ref());
-    if let Some(reference) = kubeconfig {
+    let kubeconfig = release.spec.kube_config.as_ref();
+    if let Some(reference) = kubeconfig.and_then(|reference| reference.secret_ref.as_ref()) {
         all.push(concern(Role::Values(ValuesReferenceKind::Secret), own, &reference.name));
+    }
+    if let Some(reference) = kubeconfig.and_then(|reference| reference.config_map_ref.as_ref()) {
+        all.push(concern(Role::Values(ValuesReferenceKind::ConfigMap), own, &reference.name));
     }
     for DependencyKey { namespace, name, by_expression } in depends_on(release) {
         all.push(concern(Role::Dependency, namespace, name));

@@ -34,6 +34,7 @@ mod target;
 mod trigger;
 mod values;
 mod watch;
+mod workload;
 mod written;
 
 pub use config::{Config, KubeConfigTrust, Sources};

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use tracing::Instrument as _;
 
 use super::Error;
 use super::context::Context;
@@ -22,6 +23,7 @@ use crate::lifecycle::{
 };
 use crate::release::{Release, config_digest, snapshot_digest};
 use crate::storage::{StorageKey, Stored};
+use crate::telemetry::phase;
 
 /// Since when actions of others are seen under way.
 #[derive(Debug, Default)]
@@ -96,7 +98,7 @@ pub(super) async fn observe(
     ctx: &Context,
 ) -> Result<Seen, Error> {
     let bench = &inputs.bench;
-    let newest = bench.storage.newest(&bench.key).await?;
+    let newest = bench.storage.newest(&bench.key).instrument(phase("storage")).await?;
     let latest = newest.as_ref().map(|stored| facts(&stored.release)).transpose()?;
     let left_behind = left_behind(status, newest.as_deref(), inputs).await?;
     let mut seen = Seen {
@@ -117,7 +119,7 @@ pub(super) async fn observe(
         let (held, contest) = held.map_or_else(Default::default, |(objects, contest)| (objects, Some(contest)));
         seen.contest = contest;
         if !corrected {
-            look_for_drift(release, inputs, &held, &mut seen).await?;
+            look_for_drift(release, inputs, &held, &mut seen).instrument(phase("diff")).await?;
         }
     }
     Ok(seen)

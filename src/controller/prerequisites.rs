@@ -4,6 +4,8 @@
 
 use std::sync::Arc;
 
+use tracing::Instrument as _;
+
 use super::chart::{FoundChart, find_chart, wanted_helm_chart};
 use super::context::{Context, identity};
 use super::engagement::Engagement;
@@ -18,6 +20,7 @@ use crate::lifecycle::{Desired, Event, EventType, InputDigests};
 use crate::readiness::{HealthCheckSource, HealthChecks};
 use crate::release::{config_digest, digest_of};
 use crate::storage::StorageKey;
+use crate::telemetry::phase;
 
 /// Everything that decisions and actions rest on.
 pub(super) struct Inputs {
@@ -36,10 +39,10 @@ pub(super) async fn gather(
 ) -> Result<Inputs, Error> {
     let health_checks = health_checks(release)?;
     move_helm_chart(release, status, ctx).await?;
-    let found = find_chart(release, ctx).await;
-    dependencies::check(release, ctx)?;
+    let found = find_chart(release, ctx).instrument(phase("chart")).await;
+    dependencies::check(release, ctx).await?;
     let chart = found?;
-    let values = values::compose(release, ctx).await?;
+    let values = values::compose(release, ctx).instrument(phase("values")).await?;
     let digests = InputDigests {
         config: config_digest(&values).map_err(|error| Error::Values { message: error.to_string() })?,
         post_renderers: if release.spec.post_renderers.is_empty() {

@@ -196,6 +196,7 @@ mod tests {
     use tokio_util::task::AbortOnDropHandle;
 
     use super::*;
+    use crate::controller::config::jittered;
 
     /// A queue at work; each reconcile is noted and goes on when a permit is given.
     struct Scene {
@@ -335,5 +336,58 @@ mod tests {
         scene.permits.add_permits(9);
         scene.task.await.unwrap();
         assert_eq!(*scene.begun.lock().unwrap(), ["a"]);
+    }
+
+    /// So many releases come at once when the operator starts.
+    const MANY: usize = 1000;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_restart_with_a_thousand_objects_is_no_storm_and_the_next_interval_none_either() {
+        const INTERVAL: Duration = Duration::from_secs(600);
+        let (store, mut writer) = reflector::store::<ConfigMap>();
+        let (woken, queue) = unbounded();
+        writer.apply_watcher_event(&Event::Init);
+        for number in 0..MANY {
+            let object = object(&number.to_string());
+            woken.unbounded_send(ObjectRef::from_obj(&object)).unwrap();
+            writer.apply_watcher_event(&Event::InitApply(object));
+        }
+        writer.apply_watcher_event(&Event::InitDone);
+        let (began, at_once) = (Arc::<Mutex<Vec<Duration>>>::default(), Arc::new(Mutex::new((0, 0))));
+        let start = Instant::now();
+        let shared = (Arc::clone(&began), Arc::clone(&at_once));
+        let reconcile = move |_: Arc<ConfigMap>, slot: Slot| {
+            let (began, at_once) = shared.clone();
+            async move {
+                began.lock().unwrap().push(start.elapsed());
+                let note = |change: i32| {
+                    let mut at_once = at_once.lock().unwrap();
+                    at_once.0 += change;
+                    at_once.1 = at_once.1.max(at_once.0);
+                };
+                note(1);
+                sleep(Duration::from_millis(5)).await;
+                note(-1);
+                drop(slot);
+                Next::After(jittered(INTERVAL, 5))
+            }
+        };
+        let line = Line { controller: "configmap", metrics: Arc::default() };
+        let (slots, stop) = (Slots::new(4), CancellationToken::new());
+        let running = run(line, store, queue, &slots, &stop, reconcile);
+        // Two rounds: the first just after the start, the next an interval later.
+        let _ = tokio::time::timeout(INTERVAL + INTERVAL / 2, running).await;
+        let began = began.lock().unwrap();
+        assert_eq!((began.len(), at_once.lock().unwrap().1), (2 * MANY, 4), "each twice, four at a time");
+        let (first, second) = began.split_at(MANY);
+        assert!(first.last() < Some(&Duration::from_secs(3)), "{:?}", first.last());
+        // Spread evenly, 1000 looks in a minute are 17 in a second.
+        let mut seconds = HashMap::<u64, usize>::new();
+        for at in second {
+            *seconds.entry(at.as_secs()).or_default() += 1;
+        }
+        let most = seconds.values().max().copied().unwrap_or_default();
+        assert!(seconds.len() > 50 && most < 60, "{} seconds with up to {most} looks", seconds.len());
+        assert!(second.first() > Some(&Duration::from_secs(565)) && second.last() < Some(&Duration::from_secs(640)));
     }
 }

@@ -1,24 +1,28 @@
 //! Where a release lives: in this cluster, or in the one that `spec.kubeConfig` names.
 //!
 //! Counterpart: Flux's helm-controller 1.6, where release records and objects live in the remote cluster and the service account is
-//! acted as there. Connections, watches and indexes are kept for as long as the Secret stays as it is, and shared by its releases.
+//! acted as there. Connections, watches and indexes are kept for as long as the Secret or ConfigMap stays as it is, and shared by its releases.
 //!
-//! **Invariant:** a kubeconfig is used only by releases of the namespace that its Secret is in.
+//! **Invariant:** a kubeconfig is used only by releases of the namespace that its Secret or ConfigMap is in.
 
 use std::collections::{HashMap, HashSet};
+use std::fmt::Debug;
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::api::Api;
 use kube_runtime::reflector::Store;
+use serde::de::DeserializeOwned;
 use tokio::sync::Mutex;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio::task::JoinHandle;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::Error;
 use super::context::{Context, identity};
+use super::workload::{Access, Traveller};
 use crate::api::HelmRelease;
-use crate::cluster::{Cluster, ConnectOptions, Connection, Touch, WatchScope};
+use crate::cluster::{Bearer, Cluster, ConnectOptions, Connection, Touch, WatchScope};
 use crate::storage::{Storage, StorageTouch};
 
 /// The keys that a kubeconfig is looked for under, where the reference names none.
@@ -37,7 +41,7 @@ pub(super) struct Place {
 /// What wakes releases by what others do in clusters: to live objects, and to release records.
 pub(super) type ClusterChanges = (UnboundedReceiver<Touch>, UnboundedReceiver<StorageTouch>);
 
-/// The other clusters, by the Secret and key of their kubeconfigs.
+/// The other clusters, by what their kubeconfigs come from.
 pub(super) struct Remotes {
     known: Mutex<HashMap<Origin, Known>>,
     options: ConnectOptions,
@@ -45,21 +49,23 @@ pub(super) struct Remotes {
     records: UnboundedSender<StorageTouch>,
 }
 
-/// Where a kubeconfig comes from: namespace and name of the Secret, and the key if one is given.
-type Origin = (String, String, Option<String>);
+/// Where a kubeconfig comes from: kind, namespace and name of the object, and the key if one is given.
+type Origin = (&'static str, String, String, Option<String>);
+
+/// How to connect to a cluster.
+struct Way {
+    kubeconfig: String,
+    /// What comes instead of credentials in the kubeconfig: who renews it, the token, and its time.
+    token: Option<(Traveller, Bearer, Duration)>,
+}
 
 /// A cluster that has been connected to.
 struct Known {
-    /// Of the Secret that the kubeconfig was read from.
+    /// Of the object that the kubeconfig comes from.
     version: Option<String>,
     place: Place,
-    forwarding: JoinHandle<()>,
-}
-
-impl Drop for Known {
-    fn drop(&mut self) {
-        self.forwarding.abort();
-    }
+    _forwarding: AbortOnDropHandle<()>,
+    _renewing: Option<AbortOnDropHandle<()>>,
 }
 
 impl Remotes {
@@ -72,30 +78,37 @@ impl Remotes {
         (Self { known: Mutex::default(), options, touches, records }, (touched, recorded))
     }
 
-    /// The cluster of a kubeconfig; connects again when its Secret has changed.
-    async fn place(&self, secret: &Secret, key: Option<&str>, named: &str) -> Result<Place, Error> {
-        let metadata = &secret.metadata;
-        let text = |value: &Option<String>| value.clone().unwrap_or_default();
-        let at = (text(&metadata.namespace), text(&metadata.name), key.map(str::to_owned));
+    /// The cluster of an origin; connects again when its object has changed.
+    async fn place(
+        &self,
+        at: Origin,
+        version: Option<&String>,
+        named: &str,
+        way: impl Future<Output = Result<Way, Error>>,
+    ) -> Result<Place, Error> {
         let mut known = self.known.lock().await;
         if let Some(known) = known.get(&at)
-            && known.version == metadata.resource_version
+            && known.version.as_ref() == version
         {
             return Ok(known.place.clone());
         }
-        let options =
-            ConnectOptions { connection: Connection::Text(kubeconfig(secret, key, named)?), ..self.options.clone() };
+        let Way { kubeconfig, token } = way.await?;
+        let bearer = token.as_ref().map(|(_, bearer, _)| bearer.clone());
+        let options = ConnectOptions { connection: Connection::Text(kubeconfig), bearer, ..self.options.clone() };
         let cluster = Cluster::connect(&options)
             .await
             .map_err(|source| Error::KubeConfig { message: format!("{named}: {source}") })?;
         let place = Place { storage: Storage::secrets(&cluster), cluster };
-        let forwarding = tokio::spawn(forward(
+        let forwarding = AbortOnDropHandle::new(tokio::spawn(forward(
             place.cluster.watches().touches(),
             self.touches.clone(),
             place.storage.touches(),
             self.records.clone(),
-        ));
-        let fresh = Known { version: metadata.resource_version.clone(), place: place.clone(), forwarding };
+        )));
+        let renewing = token
+            .map(|(traveller, bearer, time)| AbortOnDropHandle::new(tokio::spawn(traveller.keep_fresh(bearer, time))));
+        let fresh =
+            Known { version: version.cloned(), place: place.clone(), _forwarding: forwarding, _renewing: renewing };
         known.insert(at, fresh);
         Ok(place)
     }
@@ -114,10 +127,14 @@ impl Remotes {
 
 /// Where the kubeconfig of a release comes from; none if it lives in this cluster.
 fn origin(release: &HelmRelease) -> Option<Origin> {
-    let secret_ref = release.spec.kube_config.as_ref()?.secret_ref.as_ref()?;
-    let (namespace, _) = identity(release);
-    let key = secret_ref.key.clone().filter(|key| !key.is_empty());
-    Some((namespace.to_owned(), secret_ref.name.clone(), key))
+    let reference = release.spec.kube_config.as_ref()?;
+    let namespace = identity(release).0.to_owned();
+    if let Some(secret_ref) = &reference.secret_ref {
+        let key = secret_ref.key.clone().filter(|key| !key.is_empty());
+        return Some(("Secret", namespace, secret_ref.name.clone(), key));
+    }
+    let config = reference.config_map_ref.as_ref()?;
+    Some(("ConfigMap", namespace, config.name.clone(), None))
 }
 
 /// Passes on what wakes releases; ends with the cluster.
@@ -153,26 +170,48 @@ fn kubeconfig(secret: &Secret, key: Option<&str>, named: &str) -> Result<String,
         .map_err(|_| Error::KubeConfig { message: format!("{named}: the kubeconfig is not text") })
 }
 
-/// Where a release lives. One read of its Secret where that is another cluster.
+/// Where a release lives. One read of its Secret or ConfigMap where that is another cluster.
 ///
 /// # Errors
-/// [`Error::KubeConfigMissing`] where there is no such Secret, and other errors where it cannot be used.
+/// [`Error::KubeConfigMissing`] where there is no such object, and other errors where it cannot be used.
 pub(super) async fn place(release: &HelmRelease, ctx: &Context) -> Result<Place, Error> {
-    let Some(reference) = &release.spec.kube_config else {
+    let Some(at) = origin(release) else {
+        if release.spec.kube_config.is_some() {
+            let why = "it names neither a Secret nor a ConfigMap";
+            return Err(Error::Unsupported { field: "spec.kubeConfig", why });
+        }
         return Ok(Place { cluster: ctx.cluster.clone(), storage: ctx.storage.clone() });
     };
-    let Some(secret_ref) = &reference.secret_ref else {
-        let why = "access by workload identity needs a cloud's own library; give a secretRef";
-        return Err(Error::Unsupported { field: "spec.kubeConfig.configMapRef", why });
+    let (kind, namespace, name, key) = &at;
+    let named = format!("kubeconfig {kind} '{namespace}/{name}'");
+    if *kind == "Secret" {
+        let secret: Secret = read(namespace, name, &named, ctx).await?;
+        let version = secret.metadata.resource_version.as_ref();
+        let kubeconfig = kubeconfig(&secret, key.as_deref(), &named);
+        let way = async { Ok(Way { kubeconfig: kubeconfig?, token: None }) };
+        return ctx.remotes.place(at.clone(), version, &named, way).await;
+    }
+    let config: ConfigMap = read(namespace, name, &named, ctx).await?;
+    let way = async {
+        let access = Access::read(&config, ctx.config.default_kubeconfig_service_account.as_deref(), &named)?;
+        let kubeconfig = access.kubeconfig();
+        let (client, namespace) = (ctx.client.clone(), namespace.clone());
+        let traveller = Traveller { client, namespace, access, named: named.clone() };
+        let (token, time) = traveller.token().await?;
+        Ok(Way { kubeconfig, token: Some((traveller, Bearer::new(&token)?, time)) })
     };
-    let (namespace, _) = identity(release);
-    let named = format!("kubeconfig Secret '{namespace}/{}'", secret_ref.name);
-    let api: Api<Secret> = Api::namespaced(ctx.client.clone(), namespace);
-    let secret = api.get_opt(&secret_ref.name).await;
-    let secret = secret.map_err(|error| Error::KubeConfig { message: format!("cannot read {named}: {error}") })?;
-    let secret = secret.ok_or_else(|| Error::KubeConfigMissing { secret: named.clone() })?;
-    let key = secret_ref.key.as_deref().filter(|key| !key.is_empty());
-    ctx.remotes.place(&secret, key, &named).await
+    ctx.remotes.place(at.clone(), config.metadata.resource_version.as_ref(), &named, way).await
+}
+
+/// The object that a kubeconfig comes from.
+async fn read<K>(namespace: &str, name: &str, named: &str, ctx: &Context) -> Result<K, Error>
+where
+    K: kube::Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + DeserializeOwned + Debug,
+{
+    let api: Api<K> = Api::namespaced(ctx.client.clone(), namespace);
+    let found = api.get_opt(name).await;
+    let found = found.map_err(|error| Error::KubeConfig { message: format!("cannot read {named}: {error}") })?;
+    found.ok_or_else(|| Error::KubeConfigMissing { secret: named.to_owned() })
 }
 
 #[cfg(test)]
@@ -193,10 +232,12 @@ mod tests {
 
     #[test]
     fn a_cluster_is_used_by_the_releases_that_name_its_secret_and_key() {
-        let named = |key: Option<&str>| Some(("apps".to_owned(), "far".to_owned(), key.map(str::to_owned)));
+        let named = |key: Option<&str>| Some(("Secret", "apps".to_owned(), "far".to_owned(), key.map(str::to_owned)));
         assert_eq!(origin_of(&json!({"secretRef": {"name": "far"}})), named(None));
         assert_eq!(origin_of(&json!({"secretRef": {"name": "far", "key": ""}})), named(None));
         assert_eq!(origin_of(&json!({"secretRef": {"name": "far", "key": "config"}})), named(Some("config")));
+        let config = ("ConfigMap", "apps".to_owned(), "far".to_owned(), None);
+        assert_eq!(origin_of(&json!({"configMapRef": {"name": "far"}})), Some(config));
         assert_eq!(origin_of(&json!(null)), None);
     }
 }

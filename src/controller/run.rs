@@ -140,7 +140,7 @@ async fn lead(
     });
     metrics.set_max_workers("helmrelease", config.concurrent);
     let (waker, woken) = Waker::new(releases.clone(), engagements);
-    let watch = watch::watch_releases(client.clone(), Arc::clone(&config), writer, waker.clone());
+    let watch = watch::watch_releases(client.clone(), Arc::clone(&config), writer, waker.clone(), Arc::clone(&metrics));
     let triggers = wake(&waker, &ctx, started.changes, [(touches, records), remote_changes]);
     let controller = control(releases, woken, Arc::clone(&ctx), &stop);
     let background = async {
@@ -234,7 +234,8 @@ async fn control(
             controllerGroup = "helm.toolkit.fluxcd.io",
             controllerKind = "HelmRelease",
             namespace,
-            name
+            name,
+            otel.status_code = tracing::field::Empty
         );
         helm_release::reconcile(release, slot, Arc::clone(&ctx)).instrument(span)
     };

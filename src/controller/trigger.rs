@@ -16,7 +16,6 @@ use kube_runtime::reflector::{ObjectRef, Store};
 use kube_runtime::watcher::{self, watcher};
 
 use super::config::Config;
-use super::context::identity;
 use super::engagement::{Engagements, Trigger};
 use super::interests::{Interests, Role};
 use super::sources::Changed;
@@ -34,6 +33,11 @@ pub(super) struct Waker {
     sender: UnboundedSender<ObjectRef<HelmRelease>>,
 }
 
+/// That the release itself has changed.
+fn own(namespace: &str, name: &str) -> Trigger {
+    Trigger { kind: "HelmRelease", namespace: namespace.to_owned(), name: name.to_owned() }
+}
+
 impl Waker {
     /// A waker, and the stream of releases to wake.
     pub(super) fn new(
@@ -49,9 +53,10 @@ impl Waker {
         self.interests().note(release);
     }
 
-    /// Forgets a release that is gone.
+    /// Forgets a release that is gone, or is no longer this process's business; a reconcile of it under way need not go on.
     pub(super) fn forget(&self, namespace: &str, name: &str) {
         self.interests().forget(namespace, name);
+        self.engagements.tell(namespace, name, &own(namespace, name));
     }
 
     fn interests(&self) -> MutexGuard<'_, Interests> {
@@ -59,11 +64,9 @@ impl Waker {
     }
 
     /// The release itself has changed.
-    pub(super) fn release(&self, release: &HelmRelease) {
-        let (namespace, name) = identity(release);
-        let trigger = Trigger { kind: "HelmRelease", namespace: namespace.to_owned(), name: name.to_owned() };
-        self.engagements.tell(namespace, name, &trigger);
-        self.wake(ObjectRef::from_obj(release));
+    pub(super) fn release(&self, namespace: &str, name: &str) {
+        self.engagements.tell(namespace, name, &own(namespace, name));
+        self.wake(ObjectRef::new(name).within(namespace));
     }
 
     fn wake(&self, release: ObjectRef<HelmRelease>) {

@@ -5,6 +5,7 @@
 //!
 //! **Invariant:** a token that was handled never acts again.
 
+use crate::api::conditions::{condition_type, is_true};
 use crate::api::metadata::{FORCE_AT_ANNOTATION, REQUESTED_AT_ANNOTATION, RESET_AT_ANNOTATION};
 use crate::api::{HelmRelease, HelmReleaseStatus};
 
@@ -39,6 +40,17 @@ impl HelmRelease {
         asks.forced && new(FORCE_AT_ANNOTATION) || asks.reset && new(RESET_AT_ANNOTATION)
     }
 
+    /// Whether its status says that all is done: its generation is dealt with and ready, and nothing is asked that was not handled.
+    pub fn is_at_rest(&self) -> bool {
+        let Some(status) = &self.status else { return false };
+        let requested = self.token(REQUESTED_AT_ANNOTATION);
+        self.metadata.deletion_timestamp.is_none()
+            && status.observed_generation == self.metadata.generation
+            && is_true(&status.conditions, condition_type::READY)
+            && requested.is_none_or(|token| status.last_handled_reconcile_at.as_deref() == Some(token))
+            && self.requests() == Requests::default()
+    }
+
     fn token(&self, annotation: &str) -> Option<&str> {
         self.metadata.annotations.as_ref()?.get(annotation).map(String::as_str).filter(|token| !token.is_empty())
     }
@@ -53,6 +65,46 @@ pub fn handle_tokens(status: &mut HelmReleaseStatus, release: &HelmRelease) {
     ] {
         if let Some(token) = release.token(annotation) {
             *handled = Some(token.to_owned());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// A release that is at rest, with this laid over it.
+    fn release(change: &Value) -> HelmRelease {
+        let mut object = json!({
+            "apiVersion": "helm.toolkit.fluxcd.io/v2",
+            "kind": "HelmRelease",
+            "metadata": {"name": "web", "generation": 2, "annotations": {REQUESTED_AT_ANNOTATION: "a"}},
+            "spec": {"interval": "1m"},
+            "status": {
+                "observedGeneration": 2,
+                "lastHandledReconcileAt": "a",
+                "conditions": [{"type": "Ready", "status": "True", "reason": "InstallSucceeded", "message": "",
+                    "lastTransitionTime": "2026-01-01T00:00:00Z"}],
+            },
+        });
+        json_patch::merge(&mut object, change);
+        serde_json::from_value(object).unwrap()
+    }
+
+    #[test]
+    fn a_release_is_at_rest_only_while_nothing_is_asked_of_it() {
+        assert!(release(&json!({})).is_at_rest());
+        for change in [
+            json!({"status": null}),
+            json!({"metadata": {"generation": 3}}),
+            json!({"metadata": {"deletionTimestamp": "2026-01-01T00:00:00Z"}}),
+            json!({"metadata": {"annotations": {REQUESTED_AT_ANNOTATION: "b"}}}),
+            json!({"metadata": {"annotations": {RESET_AT_ANNOTATION: "a"}}}),
+            json!({"status": {"conditions": []}}),
+        ] {
+            assert!(!release(&change).is_at_rest(), "{change}");
         }
     }
 }

@@ -11,7 +11,7 @@ use tracing::{Event, Level, Subscriber, span};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{EnvFilter, fmt as text};
+use tracing_subscriber::{EnvFilter, Registry, fmt as text};
 
 /// How log lines are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -38,20 +38,34 @@ pub enum Error {
     Installed(#[from] tracing_subscriber::util::TryInitError),
 }
 
-/// Sets up logging for the whole process, to standard error. `level` is one of Flux's levels or a filter as in `RUST_LOG`.
-pub fn install(level: &str, encoding: Encoding) -> Result<(), Error> {
+/// What hears of spans besides the log; it says itself which.
+pub type SpanListener = Box<dyn Layer<Registry> + Send + Sync>;
+
+/// Sets up logging for the whole process, to standard error. `level` is one of Flux's levels or a filter as in `RUST_LOG`; it does not hold
+/// for the listener.
+pub fn install(level: &str, encoding: Encoding, listener: Option<SpanListener>) -> Result<(), Error> {
     // Flux's `info` is about its own work; the libraries below are asked for warnings only, unless a filter says otherwise.
     let directives = match level {
         "trace" | "debug" | "info" | "warn" | "error" => format!("warn,rhumb={level}"),
         filter => filter.to_owned(),
     };
     let filter = EnvFilter::try_new(directives).map_err(|source| Error::Level { level: level.to_owned(), source })?;
-    let registry = tracing_subscriber::registry().with(filter);
-    match encoding {
-        Encoding::Json => registry.with(JsonLines).try_init()?,
-        Encoding::Console => registry.with(text::layer().with_writer(std::io::stderr)).try_init()?,
+    let registry = tracing_subscriber::registry();
+    match listener {
+        None => registry.with(filter).with(lines(encoding)).try_init()?,
+        Some(listener) => registry.with(listener).with(lines(encoding).with_filter(filter)).try_init()?,
     }
     Ok(())
+}
+
+fn lines<S>(encoding: Encoding) -> Box<dyn Layer<S> + Send + Sync>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+{
+    match encoding {
+        Encoding::Json => JsonLines.boxed(),
+        Encoding::Console => text::layer().with_writer(std::io::stderr).boxed(),
+    }
 }
 
 /// Writes each event as a line of JSON.

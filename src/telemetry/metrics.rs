@@ -35,6 +35,11 @@ pub enum ReconcileResult {
 }
 
 impl ReconcileResult {
+    /// Whether something went wrong.
+    pub fn is_failure(self) -> bool {
+        matches!(self, Self::Error | Self::TerminalError)
+    }
+
     fn label(self) -> &'static str {
         match self {
             Self::Success => "success",
@@ -359,6 +364,11 @@ impl Metrics {
     /// Removes the series of an object that is gone.
     pub fn forget(&self, kind: &'static str, namespace: &str, name: &str) {
         self.objects.forget(kind, namespace, name);
+    }
+
+    /// Removes the series of an object that is another process's business now; what is told of one that is gone stays told.
+    pub fn leave(&self, kind: &'static str, namespace: &str, name: &str) {
+        self.objects.leave(kind, namespace, name);
     }
 
     /// Notes whether this process leads.

@@ -249,6 +249,17 @@ impl Objects {
         }
     }
 
+    pub(super) fn leave(&self, kind: &'static str, namespace: &str, name: &str) {
+        let mut all = self.told();
+        let key_of_object = key(kind, namespace, name);
+        if all.get(&key_of_object).is_some_and(|told| !told.is_gone) {
+            all.remove(&key_of_object);
+        }
+        if CACHED_KINDS.contains(&kind) {
+            all.remove(&key(CACHED, namespace, name));
+        }
+    }
+
     pub(super) fn forget(&self, kind: &'static str, namespace: &str, name: &str) {
         let mut all = self.told();
         all.remove(&key(kind, namespace, name));

@@ -86,6 +86,9 @@ mod permissions;
 /// The chart, installed by helm and by the operator itself.
 mod installation;
 
+/// The files of the image, where a kubelet would run them.
+mod image;
+
 /// The commands of the README.
 mod readme;
 
@@ -95,8 +98,15 @@ mod secrecy;
 /// A real Prometheus on the operator's metrics.
 mod monitoring;
 
+/// Operators that share the work.
+mod sharding;
+
 /// What Flux's own end-to-end tests assert.
 mod flux_table;
+
+/// Traces of reconciles.
+#[cfg(feature = "otlp")]
+mod traces;
 
 /// A day of faults, in short.
 mod soak;

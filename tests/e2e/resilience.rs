@@ -156,6 +156,57 @@ async fn restart_of_a_settled_operator_changes_nothing() -> Result<()> {
     Ok(())
 }
 
+/// Releases that are as they should be when the operator is back.
+const SETTLED: usize = 25;
+
+/// How many releases the operator has looked at since it was started.
+async fn looked_at(scene: &Scene) -> Result<usize> {
+    let metrics = scene.metrics().await?;
+    let looks = metrics
+        .lines()
+        .filter(|line| line.starts_with("gotk_reconcile_duration_seconds_count{") && line.contains("HelmRelease"));
+    Ok(looks.filter(|line| !line.ends_with(" 0")).count())
+}
+
+#[tokio::test]
+async fn a_restart_reads_one_record_a_release_and_writes_nothing_of_what_is_at_rest() -> Result<()> {
+    let mut scene = Scene::start("restart-many").await?;
+    for number in 0..SETTLED {
+        scene.apply_release(&format!("web-{number}"), &hello_spec("1.0.0")).await?;
+    }
+    for number in 0..SETTLED {
+        scene.ready(&format!("web-{number}"), "1.0.0").await?;
+    }
+    scene.stop_operator()?;
+    // One asks for something meanwhile; of all names it is the last in a list.
+    scene.apply_release("web-changed", &hello_spec("1.0.0")).await?;
+    let audit = scene.cluster.audit();
+    let mut options = scene.operator_options();
+    options.flags.push("--concurrent=1".to_owned());
+    scene.start_operator_with(&options).await?;
+    scene.ready("web-changed", "1.0.0").await?;
+    let deadline = tokio::time::Instant::now() + SOON;
+    // No watch tells of metrics.
+    while looked_at(&scene).await? < SETTLED + 1 {
+        ensure!(tokio::time::Instant::now() < deadline, "only {} were looked at", looked_at(&scene).await?);
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    let Some(audit) = audit else { return Ok(()) };
+    let own = |namespace: &str| namespace == scene.namespace;
+    let requests = audit.requests_with(1, "helmcharts", own).await?;
+    // The record of each is read once; all else is of the one that is new.
+    ensure!((SETTLED..SETTLED + 3).contains(&requests.of("get", "secrets")), "{requests}");
+    ensure!(requests.of("create", "secrets") == 1 && requests.of("patch", "helmreleases/status") < 8, "{requests}");
+    for (verb, resource) in
+        ["get", "patch"].iter().flat_map(|verb| ["services", "configmaps", "deployments"].map(|it| (verb, it)))
+    {
+        ensure!(requests.of(verb, resource) <= 2, "{requests}");
+    }
+    // Those of watches, and a few more; not one for each release.
+    ensure!(requests.writes() < SETTLED && requests.reads() < 2 * SETTLED, "{requests}");
+    Ok(())
+}
+
 #[tokio::test]
 async fn second_operator_takes_over_when_the_first_ends() -> Result<()> {
     let mut scene = Scene::prepare("leader").await?;

@@ -152,10 +152,16 @@ impl Scene {
         self.release_is(name, &format!("ready at {version}"), |found| release::is_ready_at(found, version)).await
     }
 
-    /// Asks for a reconcile with this token and waits until it is handled.
-    pub(crate) async fn reconcile(&self, name: &str, token: &str) -> Result<DynamicObject> {
+    /// Asks for a reconcile with this token.
+    pub(crate) async fn reconcile_soon(&self, name: &str, token: &str) -> Result<()> {
         let patch = json!({"metadata": {"annotations": {REQUESTED_AT: token}}});
         self.releases().patch(name, &PatchParams::default(), &Patch::Merge(patch)).await?;
+        Ok(())
+    }
+
+    /// Asks for a reconcile with this token and waits until it is handled.
+    pub(crate) async fn reconcile(&self, name: &str, token: &str) -> Result<DynamicObject> {
+        self.reconcile_soon(name, token).await?;
         self.release_is(name, "reconciled on request", |release| {
             release.data["status"]["lastHandledReconcileAt"] == token
         })

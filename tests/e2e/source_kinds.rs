@@ -249,3 +249,33 @@ async fn beside_a_source_controller_only_helm_charts_are_made_and_artifacts_are_
     }
     Ok(())
 }
+
+#[tokio::test]
+async fn a_shard_reads_sources_that_others_keep_without_its_label() -> Result<()> {
+    let mut scene = Scene::prepare("shard-beside").await?;
+    let mut options = scene.operator_options();
+    options.flags.extend(["--sources=external", "--watch-label-selector=shard=one"].map(str::to_owned));
+    scene.start_operator_with(&options).await?;
+    let source = json!({"sourceRef": {"kind": "Generator", "name": "made"}});
+    scene.apply_source("ExternalArtifact", "made", &source).await?;
+    let artifact_now = artifact(&scene, "1.1.0", "1.1.0")?;
+    tell(&scene, "ExternalArtifact", "made", &json!({"artifact": artifact_now, "conditions": ready(None)})).await?;
+    let mine = Patch::Merge(json!({"metadata": {"labels": {"shard": "one"}}}));
+    for (name, spec) in [("web", hello_spec("1.0.0")), ("api", external_spec())] {
+        scene.apply_release(name, &spec).await?;
+        scene.releases().patch(name, &PatchParams::default(), &mine).await?;
+    }
+    scene.ready("api", "1.1.0").await?;
+    let name = format!("{}-web", scene.namespace);
+    let charts = sources(&scene, "HelmChart").await?;
+    let made = wait_for(&charts, &name, SOON, "made", |_| true).await.with_context(|| scene.operator_log())?;
+    let status = json!({
+        "observedGeneration": made.metadata.generation,
+        "observedChartName": "hello",
+        "artifact": artifact(&scene, "1.0.0", "1.0.0")?,
+        "conditions": ready(made.metadata.generation),
+    });
+    tell(&scene, "HelmChart", &name, &status).await?;
+    scene.ready("web", "1.0.0").await?;
+    Ok(())
+}

@@ -267,6 +267,16 @@ fn chart_installs_the_version_of_the_package() {
 }
 
 #[test]
+fn image_is_made_by_the_script_that_is_tested() {
+    let lines = read("Dockerfile");
+    let of = |word: &str| lines.lines().filter_map(|line| line.strip_prefix(word)).collect::<Vec<_>>();
+    assert_eq!(of("RUN "), [".ci/image build /image \"$FEATURES\""]);
+    assert_eq!(of("COPY "), [". .", "--from=build /image /"]);
+    assert_eq!((of("USER "), of("ENTRYPOINT ")), (vec!["65532:65532"], vec!["[\"/rhumb\"]"]));
+    assert!(!read(".dockerignore").lines().any(|line| line.starts_with(".ci")), "the script is not in the context");
+}
+
+#[test]
 fn pod_fits_the_restricted_security_profile() {
     let objects = objects("");
     let pod = &of_kind(&objects, "Deployment")[0]["spec"]["template"]["spec"];

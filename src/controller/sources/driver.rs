@@ -27,7 +27,7 @@ use crate::controller::backoff::Backoff;
 use crate::controller::queue::{self, Line, Next};
 use crate::controller::written::Written;
 use crate::lifecycle::{Event, EventType};
-use crate::telemetry::{ReconcileResult, ResourceInfo};
+use crate::telemetry::{ReconcileResult, ResourceInfo, mark_failed};
 
 /// Sources of one kind that are worked on at once; they wait for other servers most of the time.
 const CONCURRENT: usize = 10;
@@ -76,7 +76,8 @@ pub(super) async fn control<K: Reconcile>(
             controllerGroup = SOURCE_GROUP,
             controllerKind = K::KIND,
             namespace,
-            name
+            name,
+            otel.status_code = tracing::field::Empty
         );
         let work = async move {
             let _slot = slot;
@@ -111,6 +112,9 @@ impl<K: Reconcile> Work<K> {
         let start = Instant::now();
         let (action, result) = self.attempt(&object).await;
         metrics.reconcile_ended(K::CONTROLLER, K::KIND, namespace, name, start.elapsed(), result);
+        if result.is_failure() {
+            mark_failed();
+        }
         action
     }
 

@@ -40,7 +40,7 @@ use tokio_util::task::AbortOnDropHandle;
 use self::driver::{Reconcile, Shared, control};
 use self::kind::{Watched, identity};
 use self::suspects::Suspects;
-use self::watch::{Listen, scope, watch};
+use self::watch::{Keeper, Listen, scope, watch};
 use super::config::{self, Config};
 use crate::api::{Bucket, ExternalArtifact, GitRepository, HelmChart, HelmRepository, OciRepository};
 use crate::lifecycle::Event;
@@ -173,7 +173,8 @@ impl Attendance {
         let (changed, dependants) = (self.changed.clone(), self.dependants.clone());
         let mut ears = Ears { listed, queue: sender, changed, dependants, metrics };
         Box::pin(async move {
-            let watching = watch(scope(client, &config), writer, &mut ears);
+            let keeper = if config.sources == config::Sources::Own { Keeper::Own } else { Keeper::Other };
+            let watching = watch(scope(client, &config, keeper), writer, &mut ears);
             let controlling = async {
                 if config.sources == config::Sources::External {
                     return stop.cancelled().await;
@@ -201,7 +202,7 @@ impl Attendance {
         let mut ears = Ears { listed, queue, changed, dependants, metrics };
         Box::pin(async move {
             tokio::select! {
-                () = watch(scope(client, &config), writer, &mut ears) => {}
+                () = watch(scope(client, &config, Keeper::Other), writer, &mut ears) => {}
                 () = stop.cancelled() => {}
             }
         })

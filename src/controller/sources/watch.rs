@@ -65,16 +65,25 @@ fn digest(value: &impl Hash) -> u64 {
     hasher.finish()
 }
 
-/// What is watched of a kind, by what the operator was told.
-pub(super) fn scope<K: Watched>(client: kube::Client, config: &Config) -> (Api<K>, watcher::Config) {
+/// Who reconciles the objects of a kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Keeper {
+    /// This program.
+    Own,
+    /// Another one.
+    Other,
+}
+
+/// What is watched of a kind, by what the operator was told. Shards divide what is reconciled; sources that others keep may be read by all.
+pub(super) fn scope<K: Watched>(client: kube::Client, config: &Config, keeper: Keeper) -> (Api<K>, watcher::Config) {
     let api: Api<K> = match &config.watch_namespace {
         Some(namespace) => Api::namespaced(client, namespace),
         None => Api::all(client),
     };
     let selector = watcher::Config::default();
     match &config.watch_label_selector {
-        Some(labels) => (api, selector.labels(labels)),
-        None => (api, selector),
+        Some(labels) if keeper == Keeper::Own => (api, selector.labels(labels)),
+        _ => (api, selector),
     }
 }
 

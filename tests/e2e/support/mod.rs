@@ -8,6 +8,7 @@ pub(crate) mod audit;
 pub(crate) mod certificates;
 pub(crate) mod chart_server;
 pub(crate) mod cluster;
+pub(crate) mod collector;
 pub(crate) mod control_plane;
 pub(crate) mod git_server;
 pub(crate) mod helm;
