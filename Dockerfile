@@ -2,7 +2,7 @@
 FROM rust:1-bookworm AS build
 WORKDIR /src
 COPY . .
-# Features of Cargo.toml besides the default ones, such as otlp.
+# Features of Cargo.toml besides the default ones, such as otel.
 ARG FEATURES=""
 RUN .ci/image build /image "$FEATURES"
 

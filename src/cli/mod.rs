@@ -6,7 +6,7 @@
 mod crd;
 mod flags;
 mod gates;
-#[cfg(feature = "otlp")]
+#[cfg(feature = "otel")]
 mod otlp;
 mod run;
 mod support_bundle;

@@ -196,7 +196,7 @@ impl Run {
     pub(super) fn execute(self) -> anyhow::Result<()> {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?;
-        #[cfg(feature = "otlp")]
+        #[cfg(feature = "otel")]
         if !self.otlp_endpoint.is_empty() {
             let (traces, listener) = super::otlp::Traces::start(&self.otlp_endpoint, runtime.handle())?;
             let result = self.execute_on(&runtime, Some(listener));
@@ -209,8 +209,8 @@ impl Run {
     fn execute_on(self, runtime: &tokio::runtime::Runtime, listener: Option<SpanListener>) -> anyhow::Result<()> {
         install_logging(&self.log_level, self.log_encoding, listener)?;
         self.check_lease_times()?;
-        if cfg!(not(feature = "otlp")) && !self.otlp_endpoint.is_empty() {
-            tracing::warn!("--otlp-endpoint has no effect: the program was built without the feature otlp");
+        if cfg!(not(feature = "otel")) && !self.otlp_endpoint.is_empty() {
+            tracing::warn!("--otlp-endpoint has no effect: the program was built without the feature otel");
         }
         self.without_effect.report();
         for gate in self.feature_gates.without_effect() {

@@ -105,7 +105,7 @@ mod sharding;
 mod flux_table;
 
 /// Traces of reconciles.
-#[cfg(feature = "otlp")]
+#[cfg(feature = "otel")]
 mod traces;
 
 /// A day of faults, in short.
