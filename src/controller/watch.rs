@@ -79,7 +79,8 @@ struct Ears<'a> {
 impl Ears<'_> {
     fn begin_list(&mut self) {
         self.unconfirmed = self.seen.keys().cloned().collect();
-        self.at_rest = Some(Vec::new());
+        // A list that broke off has noted some already, and the next one takes them for known.
+        self.at_rest.get_or_insert_default();
     }
 
     fn end_list(&mut self) {
@@ -216,5 +217,12 @@ mod tests {
         ears.applied(&release("a", 2));
         ears.end_list();
         assert_eq!(names(), [""; 0]);
+        // A list that breaks off is begun again.
+        ears.begin_list();
+        ears.applied(&release("f", 2));
+        ears.begin_list();
+        ears.applied(&release("f", 2));
+        ears.end_list();
+        assert_eq!(names(), ["f"]);
     }
 }
