@@ -91,7 +91,7 @@ async fn is_found_by_flux(client: &Client) -> Result<()> {
     let found = all.list(&of_flux).await?.items;
     assert_eq!(found.len(), definitions(client).await?.len());
     for definition in &found {
-        ensure!(!definition.status.as_ref().is_none_or(|it| it.stored_versions.is_none()), "no stored versions");
+        ensure!(definition.status.as_ref().is_some_and(|it| it.stored_versions.is_some()), "no stored versions");
     }
     // Of this one it takes the version of the installation.
     let git = all.get("gitrepositories.source.toolkit.fluxcd.io").await?;
