@@ -24,7 +24,7 @@ fn cases(area: Area) -> usize {
         Area::Set => 2_000,
         Area::Values | Area::Yaml => 500,
         // Longer runs meet what COMPATIBILITY.md names.
-        Area::PostRender => 150,
+        Area::PostRender => 120,
     }
 }
 
