@@ -30,10 +30,33 @@ impl ClusterLookup {
 
 impl Lookup for ClusterLookup {
     fn lookup(&self, api_version: &str, kind: &str, namespace: &str, name: &str) -> Result<Option<Value>, String> {
-        self.runtime
-            .block_on(self.cluster.lookup(api_version, kind, namespace, name))
-            .map_err(|error| error.to_string())
+        let found = self.runtime.block_on(self.cluster.lookup(api_version, kind, namespace, name));
+        match found {
+            // Helm asks for a kind that its group and version lack under an empty path, where nothing is found.
+            Err(Error::NoMatch { .. }) if !name.is_empty() && self.serves(api_version)? => Ok(None),
+            Err(Error::NoMatch { .. }) => Err(no_resource(api_version, kind)),
+            found => found.map_err(|error| error.to_string()),
+        }
     }
+}
+
+impl ClusterLookup {
+    /// Whether the server has anything of this group and version.
+    fn serves(&self, api_version: &str) -> Result<bool, String> {
+        let discovery = self.cluster.discovery();
+        let capabilities = self.runtime.block_on(discovery.capabilities()).map_err(|error| error.to_string())?;
+        Ok(capabilities.api_versions.iter().any(|served| served == api_version))
+    }
+}
+
+/// Helm's text for a group and version that the server does not have, or that is none.
+fn no_resource(api_version: &str, kind: &str) -> String {
+    let (place, why) = match api_version.split('/').collect::<Vec<_>>().as_slice() {
+        [] | [""] | [_, _, _, ..] => ("/".to_owned(), "groupVersion shouldn't be empty"),
+        [version] => (format!("/{version}"), "the server could not find the requested resource"),
+        _ => (api_version.to_owned(), "the server could not find the requested resource"),
+    };
+    format!("unable to get apiresource from unstructured: {place}, Kind={kind}: {why}")
 }
 
 impl Cluster {

@@ -53,6 +53,9 @@ mod registries;
 /// The calls of the flux program.
 mod flux_cli;
 
+/// `rhumb template` with a cluster, against helm.
+mod dry_run;
+
 /// The helm program on what the operator keeps.
 mod helm_cli;
 

@@ -39,3 +39,8 @@ fn charts_give_what_helm_gave() {
 fn yaml_is_read_and_written_as_helm_does() {
     check(include_str!("../data/differential/yaml.jsonl"));
 }
+
+#[test]
+fn post_renderers_do_what_kustomize_did() {
+    check(include_str!("../data/differential/postrender.jsonl"));
+}

@@ -124,6 +124,9 @@ fn run(arguments: &Arguments, output: &mut dyn Write, log: &mut Log<'_>) -> Resu
     check_name(&name)
         .inspect_err(|fault| log.error("release name check failed", &[("error", fault)]))
         .map_err(|fault| anyhow!("release name check failed: {fault}"))?;
+    if server.is_some() && !arguments.is_on("skip-crds") && !chart.crds().is_empty() {
+        log.warn("This chart or one of its subcharts contains CRDs. Rendering may fail or contain inaccuracies.");
+    }
     let options = RenderOptions {
         name,
         namespace: namespace(arguments),
@@ -139,8 +142,10 @@ fn run(arguments: &Arguments, output: &mut dyn Write, log: &mut Log<'_>) -> Resu
     if outcome.failure.is_none()
         && let Some(Shown::Rendered(rendered)) = &outcome.shown
     {
-        server.as_ref().map_or(Ok(()), |server| server.check(rendered, &job.options))?;
-        if !arguments.text("output-dir").is_empty() {
+        // What goes into files is not in the manifest that Helm checks.
+        if arguments.text("output-dir").is_empty() {
+            server.as_ref().map_or(Ok(()), |server| server.check(rendered, &job.options))?;
+        } else {
             outcome.failure = output::write_files(arguments, &job.options.name, rendered, output).err();
         }
     }

@@ -1,14 +1,14 @@
 //! The cluster of the kubeconfig, for `--dry-run=server`: what it can do, its objects, and whether it would take what was rendered.
 //!
-//! Counterpart: the server side of a dry run in `pkg/action/install.go` of Helm 4.3.1. Objects are checked by their kinds and owners;
-//! Helm also checks their fields, which takes the schema of every kind. Invariant: only ever reads.
+//! Counterpart: the server side of a dry run in `pkg/action/install.go` of Helm 4.3.1. Objects are checked by their kinds and owners.
+//! Invariant: only ever reads.
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use serde_json::Value;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::cli::flags::Arguments;
-use crate::cluster::{Cluster, ClusterLookup, ConnectOptions, Connection, ObjectReference, Origin, ReleaseKey};
+use crate::cluster::{Cluster, ClusterLookup, ConnectOptions, Connection, Error, ObjectReference, Origin, ReleaseKey};
 use crate::render::{Capabilities, KubeVersion, Lookup, RenderOptions, Rendered, manifest_objects};
 
 /// Flags of the connection that are not understood here.
@@ -30,6 +30,8 @@ pub(super) struct Server {
     cluster: Cluster,
     lookup: ClusterLookup,
     capabilities: Capabilities,
+    /// Whether objects may be somebody else's.
+    takes_ownership: bool,
 }
 
 impl Server {
@@ -53,7 +55,7 @@ impl Server {
                 let discovered = cluster.discovery().capabilities().await?;
                 Ok((cluster, discovered))
             })
-            .map_err(|error: crate::cluster::Error| {
+            .map_err(|error: Error| {
                 anyhow!("cluster reachability check failed: kubernetes cluster unreachable: {error}")
             })?;
         let capabilities = Capabilities {
@@ -62,7 +64,8 @@ impl Server {
             ..Capabilities::default()
         };
         let lookup = ClusterLookup::new(cluster.clone(), runtime.handle().clone());
-        Ok(Self { runtime, cluster, lookup, capabilities })
+        let takes_ownership = arguments.is_on("take-ownership");
+        Ok(Self { runtime, cluster, lookup, capabilities, takes_ownership })
     }
 
     /// What the cluster can do.
@@ -77,19 +80,60 @@ impl Server {
 
     /// Whether the cluster knows every kind, and none of the objects belongs to somebody else.
     pub(super) fn check(&self, rendered: &Rendered, options: &RenderOptions) -> Result<()> {
-        let objects = manifest_objects(&rendered.manifest())?;
+        let mut objects = manifest_objects(&rendered.manifest())?;
+        objects.iter_mut().for_each(name_for_now);
+        let (named, nameless): (Vec<_>, Vec<_>) = objects.into_iter().partition(has_name_or_items);
         let origin = Origin {
             release: ReleaseKey { namespace: options.namespace.clone(), name: options.name.clone() },
             helm_name: options.name.clone(),
             helm_namespace: options.namespace.clone(),
         };
-        let references = self.runtime.block_on(self.cluster.references(&objects, &origin));
-        let references =
-            references.map_err(|error| anyhow!("unable to build kubernetes objects from release manifest: {error}"))?;
-        if options.is_upgrade {
+        let (mut references, mut faults) = (Vec::new(), Vec::new());
+        for object in &named {
+            match self.references(object, &origin) {
+                Ok(found) => references.extend(found),
+                Err(fault) => faults.push(fault),
+            }
+        }
+        faults.extend(nameless.iter().filter_map(unset_fields));
+        let faults = match faults.as_slice() {
+            [] => None,
+            [fault] => Some(fault.clone()),
+            faults => Some(format!("[{}]", faults.join(", "))),
+        };
+        if let Some(faults) = faults {
+            bail!("unable to build kubernetes objects from release manifest: {faults}");
+        }
+        if options.is_upgrade || self.takes_ownership {
             return Ok(());
         }
+        if let Some(object) = nameless.first() {
+            bail!(
+                "unable to continue with install: could not get information about the resource {} \"\" in namespace {:?}: resource \
+                 name may not be empty",
+                object["kind"].as_str().unwrap_or_default(),
+                object["metadata"]["namespace"].as_str().unwrap_or(&options.namespace)
+            );
+        }
         references.iter().try_for_each(|reference| self.check_owner(reference, options))
+    }
+
+    /// What an object and the items of a list are called; the error is Helm's for one that it cannot build.
+    fn references(&self, object: &Value, origin: &Origin) -> Result<Vec<ObjectReference>, String> {
+        if let Some(fault) = unset_fields(object) {
+            return Err(fault);
+        }
+        let found = self.runtime.block_on(self.cluster.references(std::slice::from_ref(object), origin));
+        found.map_err(|error| match error {
+            Error::NoMatch { api_version, kind, .. } if object.get("items").is_some_and(Value::is_array) => {
+                format!("unable to recognize no matches for kind {kind:?} in version {api_version:?}")
+            }
+            Error::NoMatch { api_version, kind, namespace, name } => format!(
+                "resource mapping not found for name: {name:?} namespace: {namespace:?} from \"\": no matches for kind {kind:?} in \
+                 version {api_version:?}\nensure CRDs are installed first"
+            ),
+            error => error.to_string(),
+        })
     }
 
     fn check_owner(&self, reference: &ObjectReference, options: &RenderOptions) -> Result<()> {
@@ -126,5 +170,32 @@ impl Server {
              release: invalid ownership metadata; {faults}",
             reference.name
         )
+    }
+}
+
+/// What the server will name has no name to look up, but a kind to check: its prefix, which ends in a dash, names no object.
+fn name_for_now(object: &mut Value) {
+    if let Some(Value::Object(metadata)) = object.get_mut("metadata")
+        && !metadata.contains_key("name")
+        && let Some(prefix) = metadata.get("generateName").cloned()
+    {
+        metadata.insert("name".to_owned(), prefix);
+    }
+}
+
+fn has_name_or_items(object: &Value) -> bool {
+    let name = object.pointer("/metadata/name").and_then(Value::as_str);
+    name.is_some_and(|name| !name.is_empty()) || object.get("items").is_some_and(Value::is_array)
+}
+
+/// Helm's fault of an object without version or kind.
+fn unset_fields(object: &Value) -> Option<String> {
+    let is_unset = |field: &&str| object.get(field).and_then(Value::as_str).unwrap_or_default().is_empty();
+    let unset: Vec<_> =
+        ["apiVersion", "kind"].into_iter().filter(is_unset).map(|field| format!("{field} not set")).collect();
+    match unset.as_slice() {
+        [] => None,
+        [one] => Some(format!("error validating \"\": error validating data: {one}")),
+        both => Some(format!("error validating \"\": error validating data: [{}]", both.join(", "))),
     }
 }

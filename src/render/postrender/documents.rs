@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** a document whose objects are as before comes back as it was, byte for byte.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::id::Id;
 use crate::goyaml;
@@ -10,6 +10,7 @@ use crate::release::{Hook, HookMark};
 use crate::render::head::Head;
 use crate::render::parse::flatten;
 use crate::render::{Document, Error, KindOrder, Rendered, document_object};
+use crate::value::json::{Format, encode_json};
 
 /// A document or hook and the objects in it.
 pub(super) struct Entry {
@@ -99,7 +100,8 @@ fn add_changed(entry: Entry, rendered: &mut Rendered) -> Result<(), Error> {
         Source::Document(document) => document.path,
         Source::Hook(hook) => hook.path,
     };
-    for object in entry.objects.into_iter().filter(|object| !object.value.is_null()) {
+    for mut object in entry.objects.into_iter().filter(|object| !object.value.is_null()) {
+        remove_empty_annotations(&mut object.value);
         let failure = |message: String| Error::Document { path: path.clone(), message, rendered: String::new() };
         let text = goyaml::to_string_json(&object.value).map_err(|error| failure(error.to_string()))?;
         let head = Head::parse(&text).map_err(failure)?;
@@ -116,4 +118,35 @@ fn add_changed(entry: Entry, rendered: &mut Rendered) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+/// kustomize writes no empty annotations.
+pub(super) fn remove_empty_annotations(object: &mut Value) {
+    if let Some(Value::Object(metadata)) = object.get_mut("metadata")
+        && metadata.get("annotations").and_then(Value::as_object).is_some_and(Map::is_empty)
+    {
+        metadata.remove("annotations");
+    }
+}
+
+/// kustomize makes texts of annotations that a patch gave as numbers and the like, and empty ones of what is no scalar.
+pub(super) fn make_annotations_texts(object: &mut Value) -> Result<(), String> {
+    let annotations = match object.pointer_mut("/metadata/annotations") {
+        None | Some(Value::Null) => return Ok(()),
+        Some(Value::Object(annotations)) => annotations,
+        Some(_) => return Err("metadata.annotations is not a mapping".to_owned()),
+    };
+    for value in annotations.values_mut().filter(|value| !value.is_string()) {
+        *value = Value::String(scalar_text(value)?);
+    }
+    Ok(())
+}
+
+/// The text of a scalar as YAML has it; none of what is no scalar.
+pub(super) fn scalar_text(value: &Value) -> Result<String, String> {
+    match value {
+        Value::String(text) => Ok(text.clone()),
+        Value::Array(_) | Value::Object(_) => Ok(String::new()),
+        scalar => encode_json(scalar, Format::MARSHAL).map_err(|error| error.to_string()),
+    }
 }

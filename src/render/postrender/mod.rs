@@ -8,10 +8,16 @@
 //! - Documents that nothing changes keep their text; kustomize reformats all of them. Changed ones are written as sigs.k8s.io/yaml would.
 //! - An element of a keyed list that lacks the key is an error; kustomize empties the list.
 //! - A port without a protocol means the port of that number; kustomize drops it where other ports name theirs.
+//! - A number or boolean in the place of a text becomes a text if the old one needs quotes in YAML; to kustomize, it is enough that the
+//!   chart has it in quotes.
+//! - null removes a label or annotation; in a patch with a target, kustomize makes it the text `null`.
+//! - A directive for a list that the object does not have means nothing; kustomize leaves it in the list.
+//! - JSON6902 operations keep whole numbers beyond 2^53 as they are; kustomize rounds them.
 //! - `$patch: replace` on an element of a keyed list replaces the element; in kustomize it does nothing. `$retainKeys`,
 //!   `$deleteFromPrimitiveList` and `$setElementOrder` mean what they mean to the API server; kustomize leaves them in the object.
 //! - Documents and patches are YAML as Helm reads it, where a bare `yes` or `on` is a boolean; to kustomize it is text.
-//! - Objects of the same kind and name are no error by themselves.
+//! - Objects of the same kind and name, and ones that have no name yet, are no error by themselves. What has another shape than its kind
+//!   demands (a text for a list) is left to the API server to refuse.
 //!
 //! **Invariant:** errors name objects and paths, never values.
 
@@ -118,7 +124,8 @@ impl PostRendering {
                 .run(&mut entries)
                 .map_err(|message| failure(format!("post-renderer {index} of the release: {message}")))?;
         }
-        for object in entries.iter_mut().flat_map(|entry| &mut entry.objects) {
+        let objects = entries.iter_mut().flat_map(|entry| &mut entry.objects);
+        for object in objects.filter(|object| !object.value.is_null()) {
             set_metadata(object, "labels", &self.labels).map_err(failure)?;
             set_metadata(object, "annotations", &self.annotations).map_err(failure)?;
         }
@@ -139,6 +146,10 @@ impl PostRenderer {
             for object in entries.iter_mut().flat_map(|entry| &mut entry.objects) {
                 rule.apply(&mut object.value);
             }
+        }
+        for object in entries.iter_mut().flat_map(|entry| &mut entry.objects) {
+            let id = object.id();
+            documents::make_annotations_texts(&mut object.value).map_err(|message| format!("{id}: {message}"))?;
         }
         Ok(())
     }

@@ -4,13 +4,12 @@
 //!
 //! **Invariant:** no patch changes the kind, version or namespace of an object by strategic merge, nor its name.
 
-use json_patch::PatchOperation;
 use serde_json::{Map, Value};
 
 use super::documents::{Entry, Object};
 use super::id::Id;
 use super::target::Target;
-use super::{json6902, schema, strategic};
+use super::{documents, json6902, schema, strategic};
 use crate::goyaml;
 
 /// A patch and the objects it is for.
@@ -35,7 +34,7 @@ pub enum PatchContent {
 
 enum Parsed {
     Objects(Vec<Map<String, Value>>),
-    Operations(Vec<PatchOperation>),
+    Operations(Vec<json6902::Operation>),
 }
 
 impl Patch {
@@ -53,7 +52,10 @@ impl Patch {
             }),
             (Parsed::Objects(patches), None) => patches.iter().try_for_each(|patch| merge_named(entries, patch)),
             (Parsed::Objects(patches), Some(target)) => match patches.as_slice() {
-                [patch] => for_each(entries, target, |object| merge(object, patch)),
+                [patch] => {
+                    let patch = with_texts(patch.clone())?;
+                    for_each(entries, target, |object| merge(object, &patch))
+                }
                 _ => Err("several strategic merge patches in one patch cannot have a target".to_owned()),
             },
         }
@@ -84,6 +86,21 @@ fn named(patch: Value) -> Result<Map<String, Value>, String> {
     }
 }
 
+/// With a target, kustomize makes texts of a patch's labels and annotations, and leaves out empty ones.
+fn with_texts(mut patch: Map<String, Value>) -> Result<Map<String, Value>, String> {
+    let Some(Value::Object(metadata)) = patch.get_mut("metadata") else { return Ok(patch) };
+    for field in ["labels", "annotations"] {
+        let Some(Value::Object(pairs)) = metadata.get_mut(field) else { continue };
+        for value in pairs.values_mut().filter(|value| !value.is_string() && !value.is_null()) {
+            *value = Value::String(documents::scalar_text(value)?);
+        }
+        if pairs.is_empty() {
+            metadata.remove(field);
+        }
+    }
+    Ok(patch)
+}
+
 fn for_each(
     entries: &mut [Entry],
     target: &Target,
@@ -91,7 +108,13 @@ fn for_each(
 ) -> Result<(), String> {
     let matcher = target.matcher()?;
     let objects = entries.iter_mut().flat_map(|entry| &mut entry.objects);
-    objects.filter(|object| !object.value.is_null() && matcher.matches(object)).try_for_each(&mut change)
+    let mut meant = Vec::new();
+    for object in objects.filter(|object| !object.value.is_null()) {
+        if matcher.matches(object)? {
+            meant.push(object);
+        }
+    }
+    meant.into_iter().try_for_each(&mut change)
 }
 
 /// Merges a patch into the one object that it names.
@@ -113,22 +136,30 @@ fn merge_named(entries: &mut [Entry], patch: &Map<String, Value>) -> Result<(), 
 
 /// Merges a patch into an object, which keeps what it is called.
 fn merge(object: &mut Object, patch: &Map<String, Value>) -> Result<(), String> {
+    // To kustomize, an object is not there to be replaced as a whole.
+    if patch.get("$patch").and_then(Value::as_str) == Some("replace") {
+        return Ok(());
+    }
     let id = object.id();
+    let api_version = object.value.get("apiVersion").cloned().unwrap_or_else(|| Value::String(String::new()));
     let Value::Object(fields) = &mut object.value else { return Ok(()) };
-    let mut patch = patch.clone();
-    for field in ["apiVersion", "kind"] {
-        patch.remove(field);
-    }
-    if let Some(Value::Object(metadata)) = patch.get_mut("metadata") {
-        metadata.remove("name");
-        metadata.remove("namespace");
-        if metadata.is_empty() {
-            patch.remove("metadata");
-        }
-    }
-    let remains = strategic::merge(fields, patch, schema::of(&id)).map_err(|message| format!("{id}: {message}"))?;
+    let remains =
+        strategic::merge(fields, patch.clone(), schema::of(&id)).map_err(|message| format!("{id}: {message}"))?;
     if !remains {
         object.value = Value::Null;
+        return Ok(());
+    }
+    fields.insert("apiVersion".to_owned(), api_version);
+    fields.insert("kind".to_owned(), id.kind.into());
+    let metadata = fields.entry("metadata").or_insert_with(|| Value::Object(Map::new()));
+    if let Value::Object(metadata) = metadata {
+        for (field, text) in [("name", id.name), ("namespace", id.namespace)] {
+            if text.is_empty() {
+                metadata.remove(field);
+            } else {
+                metadata.insert(field.to_owned(), text.into());
+            }
+        }
     }
     Ok(())
 }

@@ -72,35 +72,70 @@ impl Type {
     }
 }
 
-/// The type of an object.
+/// The kinds of which kustomize has a schema: group, versions, kinds.
+const BUILT_IN: [(&str, &[&str], &[&str]); 19] = [
+    (
+        "",
+        &["v1"],
+        &[
+            "ConfigMap",
+            "Endpoints",
+            "Event",
+            "LimitRange",
+            "Namespace",
+            "Node",
+            "PersistentVolume",
+            "PersistentVolumeClaim",
+            "Pod",
+            "PodTemplate",
+            "ReplicationController",
+            "ResourceQuota",
+            "Secret",
+            "Service",
+            "ServiceAccount",
+        ],
+    ),
+    (
+        "admissionregistration.k8s.io",
+        &["v1", "v1beta1"],
+        &["MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"],
+    ),
+    ("apiextensions.k8s.io", &["v1", "v1beta1"], &["CustomResourceDefinition"]),
+    ("apiregistration.k8s.io", &["v1", "v1beta1"], &["APIService"]),
+    ("apps", &["v1"], &["ControllerRevision", "DaemonSet", "Deployment", "ReplicaSet", "StatefulSet"]),
+    ("autoscaling", &["v1", "v2beta1", "v2beta2"], &["HorizontalPodAutoscaler"]),
+    ("batch", &["v1"], &["Job"]),
+    ("batch", &["v1", "v1beta1"], &["CronJob"]),
+    ("certificates.k8s.io", &["v1", "v1beta1"], &["CertificateSigningRequest"]),
+    ("coordination.k8s.io", &["v1", "v1beta1"], &["Lease"]),
+    ("discovery.k8s.io", &["v1", "v1beta1"], &["EndpointSlice"]),
+    ("extensions", &["v1beta1"], &["Ingress"]),
+    ("flowcontrol.apiserver.k8s.io", &["v1beta1"], &["FlowSchema", "PriorityLevelConfiguration"]),
+    ("networking.k8s.io", &["v1", "v1beta1"], &["Ingress", "IngressClass", "NetworkPolicy"]),
+    ("node.k8s.io", &["v1", "v1beta1"], &["RuntimeClass"]),
+    ("policy", &["v1", "v1beta1"], &["PodDisruptionBudget", "PodSecurityPolicy"]),
+    ("rbac.authorization.k8s.io", &["v1", "v1beta1"], &["ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"]),
+    ("scheduling.k8s.io", &["v1", "v1beta1"], &["PriorityClass"]),
+    ("storage.k8s.io", &["v1", "v1beta1"], &["CSIDriver", "CSINode", "StorageClass", "VolumeAttachment"]),
+];
+
+/// The type of an object; kinds and versions that are newer than kustomize's schema count as custom resources.
 pub(super) fn of(id: &Id) -> Type {
-    Type(match (id.group.as_str(), id.kind.as_str()) {
-        ("", "Pod") => "Pod",
-        ("", "PodTemplate") => "PodTemplate",
-        ("", "Service") => "Service",
-        ("", "ServiceAccount") => "ServiceAccount",
-        ("", "ReplicationController")
-        | ("apps" | "extensions", "Deployment" | "DaemonSet" | "ReplicaSet" | "StatefulSet")
-        | ("batch", "Job") => "Workload",
-        ("batch", "CronJob") => "CronJob",
-        ("storage.k8s.io", "CSINode") => "CSINode",
-        ("admissionregistration.k8s.io", "MutatingWebhookConfiguration" | "ValidatingWebhookConfiguration") => {
-            "Webhooks"
-        }
-        (group, _) if !group.contains('.') => "Object",
-        (
-            "admissionregistration.k8s.io"
-            | "apiextensions.k8s.io"
-            | "apiregistration.k8s.io"
-            | "coordination.k8s.io"
-            | "discovery.k8s.io"
-            | "networking.k8s.io"
-            | "node.k8s.io"
-            | "rbac.authorization.k8s.io"
-            | "scheduling.k8s.io"
-            | "storage.k8s.io",
-            _,
-        ) => "Object",
-        _ => "",
+    let is_built_in = BUILT_IN.iter().any(|(group, versions, kinds)| {
+        *group == id.group && versions.contains(&id.version.as_str()) && kinds.contains(&id.kind.as_str())
+    });
+    if !is_built_in {
+        return Type::UNKNOWN;
+    }
+    Type(match id.kind.as_str() {
+        "Pod" => "Pod",
+        "PodTemplate" => "PodTemplate",
+        "Service" => "Service",
+        "ServiceAccount" => "ServiceAccount",
+        "ReplicationController" | "Deployment" | "DaemonSet" | "ReplicaSet" | "StatefulSet" | "Job" => "Workload",
+        "CronJob" => "CronJob",
+        "CSINode" => "CSINode",
+        "MutatingWebhookConfiguration" | "ValidatingWebhookConfiguration" => "Webhooks",
+        _ => "Object",
     })
 }

@@ -7,7 +7,9 @@
 
 use serde_json::{Map, Value};
 
+use super::documents::scalar_text;
 use super::schema::Type;
+use crate::goyaml;
 
 /// The key of directives inside a patch.
 const DIRECTIVE: &str = "$patch";
@@ -102,9 +104,19 @@ fn field(
             (Value::Array(items), Some(keys)) => list(items, patch, of, keys, path),
             (_, Some(keys)) => list(Vec::new(), patch, of, keys, path),
         },
+        (Value::String(old), patch) if shape(&patch) == "scalar" => {
+            // The style of the old text stays: in quotes, anything is a text.
+            let is_text = !patch.is_string() && needs_quotes(&old);
+            Ok(Some(if is_text { Value::String(scalar_text(&patch)?) } else { patch }))
+        }
         (old, patch) if shape(&old) == shape(&patch) || old.is_null() => Ok(Some(patch)),
         (old, patch) => Err(format!("{}: is a {} and the patch has a {}", shown(path), shape(&old), shape(&patch))),
     }
+}
+
+fn needs_quotes(text: &str) -> bool {
+    let written = goyaml::to_string_json(&Value::String(text.to_owned())).unwrap_or_default();
+    written.starts_with(['"', '\'', '|', '>'])
 }
 
 fn shape(value: &Value) -> &'static str {
@@ -131,6 +143,7 @@ fn list(
             Directive::Merge => {}
         }
     }
+    keep_first(&mut patch, keys);
     let stays = keys.get(1).is_some_and(|further| items.iter().chain(&patch).any(|item| item.get(further).is_some()));
     let mut merged = Vec::with_capacity(patch.len() + items.len());
     for (index, element) in patch.into_iter().enumerate() {
@@ -140,7 +153,9 @@ fn list(
             _ if !keys.is_empty() => return Err(format!("{}: is not a mapping", shown(&path))),
             plain => {
                 items.retain(|item| *item != plain);
-                merged.push(plain);
+                if !merged.contains(&plain) {
+                    merged.push(plain);
+                }
                 continue;
             }
         };
@@ -154,6 +169,17 @@ fn list(
     }
     merged.extend(items);
     Ok(Some(Value::Array(merged)))
+}
+
+/// Of elements with the same keys, the first one counts.
+fn keep_first(patch: &mut Vec<Value>, keys: &[&str]) {
+    let mut seen: Vec<Vec<Value>> = Vec::new();
+    patch.retain(|element| {
+        let own: Vec<Value> = keys.iter().map(|key| element.get(key).cloned().unwrap_or_default()).collect();
+        let is_first = keys.is_empty() || !seen.contains(&own);
+        seen.push(own);
+        is_first
+    });
 }
 
 /// An element that is nothing but a directive is for the whole list.

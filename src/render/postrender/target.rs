@@ -5,7 +5,6 @@
 //! **Invariant:** every part that is given must match; patterns match the whole text.
 
 use regex::Regex;
-use serde_json::Value;
 
 use super::documents::Object;
 use super::id::Id;
@@ -37,8 +36,9 @@ pub(super) struct Matcher {
     kind: Option<Regex>,
     name: Option<Regex>,
     namespace: Option<Regex>,
-    labels: Vec<Requirement>,
-    annotations: Vec<Requirement>,
+    /// Faults of these two count only for objects that everything else fits.
+    labels: Result<Vec<Requirement>, String>,
+    annotations: Result<Vec<Requirement>, String>,
 }
 
 impl Target {
@@ -49,8 +49,8 @@ impl Target {
             kind: pattern("kind", &self.kind)?,
             name: pattern("name", &self.name)?,
             namespace: pattern("namespace", &self.namespace)?,
-            labels: requirements("labelSelector", &self.label_selector)?,
-            annotations: requirements("annotationSelector", &self.annotation_selector)?,
+            labels: requirements("labelSelector", &self.label_selector),
+            annotations: requirements("annotationSelector", &self.annotation_selector),
         })
     }
 }
@@ -69,19 +69,25 @@ fn requirements(field: &str, text: &str) -> Result<Vec<Requirement>, String> {
 
 impl Matcher {
     /// Whether the object is meant. Name and namespace may also be those that it had before earlier patches.
-    pub(super) fn matches(&self, object: &Object) -> bool {
+    pub(super) fn matches(&self, object: &Object) -> Result<bool, String> {
         let (now, before) = (object.id(), &object.original);
         let either =
             |pattern: Option<&Regex>, part: fn(&Id) -> &str| fits(pattern, part(&now)) || fits(pattern, part(before));
-        let metadata = |field: &str| object.value.get("metadata").and_then(|metadata| metadata.get(field));
-        let all = |requirements: &[Requirement], pairs: Option<&Value>| requirements.iter().all(|it| it.matches(pairs));
-        either(self.namespace.as_ref(), Id::effective_namespace)
+        let is_named = either(self.namespace.as_ref(), Id::effective_namespace)
             && either(self.name.as_ref(), |id| &id.name)
             && fits(self.group.as_ref(), &now.group)
             && fits(self.version.as_ref(), &now.version)
-            && fits(self.kind.as_ref(), &now.kind)
-            && all(&self.labels, metadata("labels"))
-            && all(&self.annotations, metadata("annotations"))
+            && fits(self.kind.as_ref(), &now.kind);
+        if !is_named {
+            return Ok(false);
+        }
+        for (requirements, field) in [(&self.labels, "labels"), (&self.annotations, "annotations")] {
+            let pairs = object.value.get("metadata").and_then(|metadata| metadata.get(field));
+            if !requirements.as_ref().map_err(String::clone)?.iter().all(|it| it.matches(pairs)) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 }
 

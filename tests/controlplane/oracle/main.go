@@ -51,6 +51,7 @@ var operations = map[string]func(request json.RawMessage) answer{
 	"schema":       checkSchema,
 	"funcs":        functionNames,
 	"capabilities": capabilities,
+	"postrender":   postRender,
 }
 
 func main() {

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use serde_json::Value as Json;
 
-use super::{Difference, Oracle, compare};
+use super::{Difference, Oracle, compare_until};
 
 /// How many smaller requests are tried at most.
 const TRIES: usize = 6000;
@@ -23,10 +23,17 @@ pub(super) fn shrink(oracle: &mut Oracle, difference: Difference) -> Result<Diff
             if candidates.is_empty() {
                 break;
             }
-            tries += candidates.len();
-            match compare(oracle, &candidates)?.into_iter().next() {
-                Some((_, found)) => {
-                    smallest = found;
+            let mut found = None;
+            for some in candidates.chunks(32) {
+                tries += some.len();
+                found = compare_until(oracle, some, 1)?.pop();
+                if found.is_some() {
+                    break;
+                }
+            }
+            match found {
+                Some((_, made)) => {
+                    smallest = made;
                     got_smaller = true;
                 }
                 None => position += 1,
@@ -70,7 +77,7 @@ fn smaller(request: &Json, position: usize) -> Vec<Json> {
 /// Requests that lack a file, a step, or an entry of what texts hold as JSON.
 fn without_entries(request: &Json) -> Vec<Json> {
     let mut candidates = Vec::new();
-    for key in ["files", "set", "steps", "base", "value"] {
+    for key in ["files", "set", "steps", "base", "value", "documents", "renderers", "labels", "annotations"] {
         let smaller = parts_removed(&request[key], 0);
         candidates.extend(smaller.into_iter().map(|value| {
             let mut copy = request.clone();
@@ -81,7 +88,7 @@ fn without_entries(request: &Json) -> Vec<Json> {
     candidates
 }
 
-/// The value without one of its parts, at any depth; texts that are JSON tables count as those.
+/// The value without one of its parts, at any depth; texts that are JSON count as what they hold.
 fn parts_removed(json: &Json, depth: usize) -> Vec<Json> {
     let mut candidates = Vec::new();
     match json {
@@ -111,8 +118,8 @@ fn parts_removed(json: &Json, depth: usize) -> Vec<Json> {
                 }));
             }
         }
-        Json::String(text) if text.starts_with('{') => {
-            if let Ok(inner @ Json::Object(_)) = serde_json::from_str(text) {
+        Json::String(text) if text.starts_with(['{', '[']) => {
+            if let Ok(inner @ (Json::Object(_) | Json::Array(_))) = serde_json::from_str(text) {
                 candidates
                     .extend(parts_removed(&inner, depth + 1).into_iter().map(|smaller| smaller.to_string().into()));
             }
@@ -129,6 +136,9 @@ fn find_texts(json: &Json, path: &mut Vec<String>, paths: &mut Vec<Vec<String>>)
         Json::String(text) if !text.is_empty() => {
             let joined = path.join("/");
             let is_fixed = text.starts_with("--") || text.starts_with('{') || joined.ends_with("Chart.yaml");
+            // Half a document or patch is something else.
+            let is_fixed =
+                is_fixed || path.first().is_some_and(|first| ["documents", "renderers"].contains(&first.as_str()));
             if !FIXED.contains(&joined.as_str()) && !is_fixed {
                 paths.push(path.clone());
             }

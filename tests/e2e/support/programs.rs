@@ -55,6 +55,7 @@ impl Tool {
                 "oracle/functions.go",
                 "oracle/functions.s",
                 "oracle/main.go",
+                "oracle/postrender.go",
                 "oracle/render.go",
                 "oracle/values.go",
             ],

@@ -1,5 +1,7 @@
 //! Our own answers to the oracle's questions, in the form of the oracle's.
 
+mod postrender;
+
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -31,6 +33,9 @@ fn answer_one(request: &Json) -> Json {
         "yaml-pretty" => result("text", goyaml::to_string_pretty(&to_value(&request["value"]))),
         "version" => version(request),
         "set" => set(request),
+        "postrender" => {
+            postrender::answer(request).unwrap_or_else(|error| json!({"fails": true, "error": error.to_string()}))
+        }
         other => json!({"refused": format!("no such operation: {other}")}),
     });
     catch_unwind(work).unwrap_or_else(|panic| {

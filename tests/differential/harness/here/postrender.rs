@@ -1,0 +1,105 @@
+//! Post-rendering of drawn documents.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rhumb::goyaml;
+use rhumb::render::postrender::{Image, Patch, PatchContent, PostRenderer, PostRendering, Target};
+use rhumb::render::{Document, Error, KindOrder, Rendered, Sorted, manifest_objects, sort_files};
+use serde_json::{Value as Json, json};
+
+/// Every object that comes out as a text, sorted: kustomize keeps the order of the documents, Helm sorts them anew.
+pub(super) fn answer(request: &Json) -> Result<Json, Error> {
+    let files: BTreeMap<String, String> = list(request, "documents")
+        .enumerate()
+        .map(|(number, text)| (format!("c/templates/{number}.yaml"), text.as_str().unwrap_or_default().to_owned()))
+        .collect();
+    let Sorted { hooks, documents } = sort_files(&files, KindOrder::Install)?;
+    let before = Rendered { documents, hooks, ..Rendered::default() };
+    if is_refused(&before.documents)? {
+        return Ok(json!({"fails": true}));
+    }
+    let rendering = PostRendering {
+        renderers: list(request, "renderers").map(renderer).collect(),
+        labels: pairs(&request["labels"]),
+        annotations: pairs(&request["annotations"]),
+        ..PostRendering::default()
+    };
+    let after = rendering.apply(before.clone())?;
+    let mut texts = Vec::new();
+    for document in &after.documents {
+        let is_kept = before.documents.contains(document);
+        texts.extend(if is_kept { written(document)? } else { vec![document.text.clone()] });
+    }
+    texts.sort();
+    Ok(json!({"objects": texts}))
+}
+
+/// A document that nothing changes keeps its text; kustomize writes it as it writes all others.
+fn written(document: &Document) -> Result<Vec<String>, Error> {
+    let mut objects = manifest_objects(&document.text)?;
+    for metadata in objects.iter_mut().filter_map(|object| object.get_mut("metadata")?.as_object_mut()) {
+        if metadata.get("annotations") == Some(&json!({})) {
+            metadata.remove("annotations");
+        }
+    }
+    Ok(objects.iter().map(|object| goyaml::to_string_json(object).unwrap_or_default()).collect())
+}
+
+/// What kustomize refuses before it begins: objects without a kind or a name, and two of the same.
+fn is_refused(documents: &[Document]) -> Result<bool, Error> {
+    let mut seen = BTreeSet::new();
+    for document in documents {
+        for object in manifest_objects(&document.text)? {
+            let (kind, metadata) = (text(&object, "kind"), &object["metadata"]);
+            let (name, namespace) = (text(metadata, "name"), text(metadata, "namespace"));
+            let is_nameless = kind.is_empty() || name.is_empty();
+            let namespace = if namespace == "default" { String::new() } else { namespace };
+            if is_nameless || !seen.insert((text(&object, "apiVersion"), kind, name, namespace)) {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
+}
+
+fn renderer(spec: &Json) -> PostRenderer {
+    let patch = |patch: &Json| Patch {
+        content: PatchContent::Text(text(patch, "patch")),
+        target: patch.get("target").map(target),
+    };
+    let image = |image: &Json| Image {
+        name: text(image, "name"),
+        new_name: text(image, "newName"),
+        new_tag: text(image, "newTag"),
+        digest: text(image, "digest"),
+    };
+    PostRenderer {
+        patches: list(spec, "patches").map(patch).collect(),
+        images: list(spec, "images").map(image).collect(),
+    }
+}
+
+fn target(target: &Json) -> Target {
+    Target {
+        group: text(target, "group"),
+        version: text(target, "version"),
+        kind: text(target, "kind"),
+        name: text(target, "name"),
+        namespace: text(target, "namespace"),
+        label_selector: text(target, "labelSelector"),
+        annotation_selector: text(target, "annotationSelector"),
+    }
+}
+
+fn text(value: &Json, field: &str) -> String {
+    value[field].as_str().unwrap_or_default().to_owned()
+}
+
+fn list<'a>(value: &'a Json, field: &str) -> impl Iterator<Item = &'a Json> {
+    value[field].as_array().into_iter().flatten()
+}
+
+fn pairs(value: &Json) -> BTreeMap<String, String> {
+    let pairs = value.as_object().into_iter().flatten();
+    pairs.map(|(key, text)| (key.clone(), text.as_str().unwrap_or_default().to_owned())).collect()
+}
