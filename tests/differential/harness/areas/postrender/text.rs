@@ -51,7 +51,9 @@ fn block(random: &mut Random, value: &Json, indent: usize, out: &mut String) {
                 inner(random, item, indent + 2, out);
             }
         }
-        _ => out.push_str(&format!("{space}{}\n", scalar(random, value))),
+        _ => {
+            let _ = writeln!(out, "{space}{}", scalar(random, value));
+        }
     }
 }
 
