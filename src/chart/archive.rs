@@ -27,8 +27,8 @@ pub const MAX_ENTRIES: usize = 100_000;
 /// How deep charts may be nested in charts.
 pub const MAX_DEPTH: usize = 32;
 
-/// The most bytes that room is made for because a header says so.
-const MAX_ROOM: usize = 1024 * 1024;
+/// The most bytes that one byte of an archive can unpack to, by the limits of deflate's format.
+const MAX_RATIO: usize = 1032;
 
 /// How many bytes are unpacked at once.
 const UNPACKED_BLOCK: usize = 32 * 1024;
@@ -69,7 +69,8 @@ pub(super) fn read_archive(bytes: &[u8], budget: &mut Budget, warnings: &mut Vec
     let stream = Forward { inner: BufReader::with_capacity(UNPACKED_BLOCK, stream), position: 0 };
     let mut archive = tar::Archive::new(stream);
     let mut files = Vec::new();
-    let mut buffer = Vec::new();
+    // A header that claims more than the archive can hold is given no more room than the archive could fill.
+    let room = bytes.len().saturating_mul(MAX_RATIO);
     let mut left = budget.chart_size;
     for (index, entry) in archive.entries_with_seek().map_err(|error| unreadable(&error))?.enumerate() {
         if index >= budget.entries {
@@ -87,8 +88,7 @@ pub(super) fn read_archive(bytes: &[u8], budget: &mut Budget, warnings: &mut Vec
             warnings.push(format!("{name} is a link in the archive and is read as an empty file"));
             Arc::default()
         } else {
-            read_entry(&mut entry, &mut buffer, &mut left, budget)?;
-            Arc::from(without_bom(&buffer))
+            read_entry(&mut entry, room, &mut left, budget)?
         };
         let seconds = entry.header().mtime().ok();
         let modified = seconds.and_then(|seconds| jiff::Timestamp::from_second(seconds as i64).ok());
@@ -107,34 +107,30 @@ fn check_magic(bytes: &[u8]) -> Result<(), Error> {
     }
 }
 
-/// Reads a file into the buffer, in place of what is there.
+/// Reads a file into the place where it stays; a byte order mark is dropped.
 fn read_entry<R: Read>(
     entry: &mut tar::Entry<'_, R>,
-    data: &mut Vec<u8>,
+    room: usize,
     left: &mut u64,
     budget: &mut Budget,
-) -> Result<(), Error> {
+) -> Result<Arc<[u8]>, Error> {
     let limit = budget.chart_size;
     let too_large = || Error::Limit(format!("decompressed chart is larger than the maximum size {limit}"));
     if entry.size() > *left {
         return Err(too_large());
     }
-    data.clear();
-    data.reserve(usize::try_from(entry.size()).unwrap_or_default().min(MAX_ROOM));
-    entry.by_ref().take(*left).read_to_end(data).map_err(|error| unreadable(&error))?;
-    if (data.len() as u64) < entry.size() {
+    let size = usize::try_from(entry.size()).map_err(|_| too_large())?;
+    let mut data: Arc<[u8]> = std::iter::repeat_n(0, size.min(room)).collect();
+    entry.read_exact(Arc::make_mut(&mut data)).map_err(|error| unreadable(&error))?;
+    if size > room {
         return Err(Error::Archive("unexpected EOF".to_owned()));
     }
-    *left = left.saturating_sub(data.len() as u64);
+    *left -= entry.size();
     if *left == 0 {
         return Err(too_large());
     }
-    budget.spend(data.len())
-}
-
-/// What follows a UTF-8 byte order mark at the start.
-fn without_bom(data: &[u8]) -> &[u8] {
-    data.strip_prefix(UTF8_BOM).unwrap_or(data)
+    budget.spend(size)?;
+    Ok(data.strip_prefix(UTF8_BOM).map(Arc::from).unwrap_or(data))
 }
 
 /// The path of an entry relative to the chart, which is the archive's first folder whatever its name.

@@ -39,7 +39,7 @@ impl File {
 
     /// The contents as text; invalid bytes become U+FFFD, as they do in Go's decoders.
     pub(super) fn text(&self) -> std::borrow::Cow<'_, str> {
-        String::from_utf8_lossy(&self.data)
+        crate::value::to_str(&self.data)
     }
 }
 

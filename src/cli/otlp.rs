@@ -21,7 +21,7 @@ use tracing::Metadata;
 use tracing_subscriber::Layer as _;
 use tracing_subscriber::filter::filter_fn;
 
-use crate::telemetry::{PHASES, SpanListener};
+use crate::telemetry::{PHASES, SpanListener, causes};
 
 /// What the service is called where `OTEL_SERVICE_NAME` does not say.
 const SERVICE: &str = "rhumb";
@@ -93,7 +93,7 @@ impl Poster {
         let failure = match &answer {
             Ok(answer) if answer.status().is_success() => None,
             Ok(answer) => Some(answer.status().to_string()),
-            Err(error) => Some(chain(error)),
+            Err(error) => Some(causes(error)),
         };
         let was_away = self.is_away.swap(failure.is_some(), Ordering::Relaxed);
         match failure {
@@ -106,17 +106,6 @@ impl Poster {
         // The body tells of single spans that were refused, which nobody could do anything about.
         Ok(Response::builder().status(answer?.status()).body(Bytes::new())?)
     }
-}
-
-/// An error with its causes: that of a client does not name them by itself.
-fn chain(error: &reqwest::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }
 
 impl HttpClient for Poster {

@@ -4,7 +4,6 @@
 //!
 //! **Invariant:** never waits for one answer longer than [`REQUEST_TIMEOUT`], nor begins to wait for another after that.
 
-use std::error::Error as _;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -17,6 +16,7 @@ use serde_json::Value;
 
 use super::retry::pause_after;
 use super::{Cluster, Failure, FieldConflict, ObjectReference, Operation, ResourceKind};
+use crate::telemetry::causes;
 
 /// How long a request may take. The API server gives up after a minute itself.
 pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(65);
@@ -82,7 +82,7 @@ impl Cluster {
             Ok::<_, kube::Error>((code, bytes))
         };
         match tokio::time::timeout(REQUEST_TIMEOUT, exchange).await {
-            Ok(answer) => answer.map_err(|error| chain(&error)),
+            Ok(answer) => answer.map_err(|error| causes(&error)),
             Err(_) => Err(format!("no answer within {} s", REQUEST_TIMEOUT.as_secs())),
         }
     }
@@ -144,20 +144,6 @@ fn without_values(message: &str) -> String {
         Some(head) => format!("{head}(hidden)"),
         None => message.to_owned(),
     }
-}
-
-/// An error with its sources, outermost first, each told once.
-fn chain(error: &kube::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(inner) = source {
-        let inner_text = inner.to_string();
-        if !text.contains(&inner_text) {
-            text = format!("{text}: {inner_text}");
-        }
-        source = inner.source();
-    }
-    text
 }
 
 #[cfg(test)]

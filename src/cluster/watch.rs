@@ -13,6 +13,8 @@ use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::telemetry::causes;
+
 /// How a watch is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Health {
@@ -65,10 +67,10 @@ where
                     Some(state) => {
                         // Said once: it is asked again for as long as somebody has a use for it.
                         if health.send_replace(state) != state {
-                            tracing::warn!(%url, %error, "watch refused");
+                            tracing::warn!(%url, error = causes(&error), "watch refused");
                         }
                     }
-                    None => tracing::debug!(%url, %error, "watch interrupted"),
+                    None => tracing::debug!(%url, error = causes(&error), "watch interrupted"),
                 },
             }
         }

@@ -16,6 +16,7 @@ use moka::sync::Cache;
 
 use super::notify::Notifier;
 use crate::lifecycle::{Event, EventType};
+use crate::telemetry::causes;
 
 /// How long an event can be counted up instead of written anew, as client-go has it.
 const SAME_EVENT: Duration = Duration::from_secs(600);
@@ -61,7 +62,7 @@ impl Events {
                 api.create(&PostParams::default(), &new).await.map(|_| ())
             };
             if let Err(error) = result {
-                tracing::warn!(%error, %namespace, name, reason, "cannot write an event");
+                tracing::warn!(error = causes(&error), %namespace, name, reason, "cannot write an event");
             }
         });
     }

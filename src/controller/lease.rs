@@ -17,6 +17,7 @@ use kube::api::{Api, PostParams};
 use tokio_util::sync::CancellationToken;
 
 use crate::cluster::Fence;
+use crate::telemetry::causes;
 
 /// How a Lease is held (`--leader-election-…`); the defaults are Flux's.
 #[derive(Clone, Debug)]
@@ -95,7 +96,7 @@ impl Election {
             match self.try_acquire(leases, &mut seen).await {
                 Ok(Some(lease)) => return Some((lease, asked)),
                 Ok(None) => {}
-                Err(error) => tracing::warn!(lease = %self.name, %error, "cannot get the lease"),
+                Err(error) => tracing::warn!(lease = %self.name, error = causes(&error), "cannot get the lease"),
             }
             tokio::select! {
                 () = stop.cancelled() => return None,
@@ -157,9 +158,9 @@ impl Election {
                         held = lease;
                     }
                     Ok(_) => return,
-                    Err(error) => tracing::warn!(lease = %self.name, %error, "cannot read the lease"),
+                    Err(error) => tracing::warn!(lease = %self.name, error = causes(&error), "cannot read the lease"),
                 },
-                Ok(Err(error)) => tracing::warn!(lease = %self.name, %error, "cannot renew the lease"),
+                Ok(Err(error)) => tracing::warn!(lease = %self.name, error = causes(&error), "cannot renew the lease"),
                 Err(_) => return,
             }
         }
@@ -184,7 +185,7 @@ impl Election {
             leases.replace(&self.name, &PostParams::default(), &Lease { spec: Some(spec), ..current }).await.map(|_| ())
         };
         if let Err(error) = given_up.await {
-            tracing::warn!(lease = %self.name, %error, "cannot give the lease up; another process takes over when it runs out");
+            tracing::warn!(lease = %self.name, error = causes(&error), "cannot give the lease up; another process takes over when it runs out");
         }
     }
 

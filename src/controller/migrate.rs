@@ -15,6 +15,7 @@ use serde_json::json;
 
 use super::config::{Config, Sources};
 use crate::api::metadata::{HELM_GROUP, SOURCE_GROUP};
+use crate::telemetry::causes;
 
 /// Objects asked for at a time.
 const PAGE: u32 = 200;
@@ -39,7 +40,7 @@ pub(super) async fn migrate(client: kube::Client, config: &Config) {
             }
             Err(error) => tracing::warn!(
                 definition = name,
-                %error,
+                error = causes(&error),
                 "cannot bring stored objects up to the present version; `flux migrate` does the same by hand"
             ),
         }

@@ -16,7 +16,7 @@ use serde::Serialize;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use crate::lifecycle::{Event, EventType};
-use crate::telemetry::{Metrics, NotificationResult};
+use crate::telemetry::{Metrics, NotificationResult, causes};
 
 /// How long one attempt may take, as in Flux.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -173,13 +173,8 @@ impl Receiving {
     }
 }
 
-/// The error with its causes, without the address: it may hold a password.
+/// The error's causes, without the address: it may hold a password.
 fn chain(error: &reqwest::Error) -> String {
-    let mut text = if error.is_timeout() { "no answer in time".to_owned() } else { "no answer".to_owned() };
-    let mut cause = std::error::Error::source(error);
-    while let Some(next) = cause {
-        text = format!("{text}: {next}");
-        cause = next.source();
-    }
-    text
+    let head = if error.is_timeout() { "no answer in time" } else { "no answer" };
+    std::error::Error::source(error).map_or_else(|| head.to_owned(), |cause| format!("{head}: {}", causes(cause)))
 }

@@ -23,6 +23,7 @@ use crate::api::HelmRelease;
 use crate::api::helm_release::ValuesReferenceKind;
 use crate::cluster::Touch;
 use crate::storage::StorageTouch;
+use crate::telemetry::causes;
 
 /// Wakes releases.
 #[derive(Clone)]
@@ -158,7 +159,10 @@ where
         match event {
             Ok(object) => Some((object.namespace().unwrap_or_default(), object.name_any())),
             Err(error) => {
-                tracing::warn!(%error, "cannot watch ConfigMaps and Secrets for changed values; trying again");
+                tracing::warn!(
+                    error = causes(&error),
+                    "cannot watch ConfigMaps and Secrets for changed values; trying again"
+                );
                 None
             }
         }

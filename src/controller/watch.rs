@@ -20,7 +20,7 @@ use super::trigger::Waker;
 use crate::api::HelmRelease;
 use crate::api::conditions::{condition_type, is_true};
 use crate::api::metadata::FINALIZER;
-use crate::telemetry::Metrics;
+use crate::telemetry::{Metrics, causes};
 
 /// Annotations that ask for something begin with this.
 const REQUEST_PREFIX: &str = "reconcile.fluxcd.io/";
@@ -57,7 +57,7 @@ pub(super) async fn watch_releases(
                 ears.gone(&(namespace.to_owned(), name.to_owned()));
             }
             Ok(Event::InitDone) => ears.end_list(),
-            Err(error) => tracing::warn!(%error, "cannot watch HelmReleases; trying again"),
+            Err(error) => tracing::warn!(error = causes(&error), "cannot watch HelmReleases; trying again"),
         }
     }
 }

@@ -304,8 +304,8 @@ impl<'t> Lexer<'t> {
             ':' if self.next() == Some('=') => self.emit(TokenKind::Declare),
             ':' => self.fail("expected :="),
             '|' => self.emit(TokenKind::Pipe),
-            '"' => self.lex_quote('"', TokenKind::String, "unterminated quoted string"),
-            '\'' => self.lex_quote('\'', TokenKind::CharConstant, "unterminated character constant"),
+            '"' => self.lex_quote(b'"', TokenKind::String, "unterminated quoted string"),
+            '\'' => self.lex_quote(b'\'', TokenKind::CharConstant, "unterminated character constant"),
             '`' => self.lex_raw_quote(),
             '$' if self.at_terminator() => self.emit(TokenKind::Variable),
             '$' => self.lex_field_or_variable(TokenKind::Variable),
@@ -376,7 +376,7 @@ impl<'t> Lexer<'t> {
     }
 
     fn skip_alphanumeric(&mut self) {
-        self.position += self.rest().iter().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_').count();
+        self.position += self.rest().iter().take_while(|byte| IS_OF_NAME[usize::from(**byte)]).count();
         while self.peek().is_some_and(is_alphanumeric) {
             self.next();
         }
@@ -389,23 +389,27 @@ impl<'t> Lexer<'t> {
 
     /// Whether a name may end here.
     fn at_terminator(&self) -> bool {
-        match self.peek() {
-            None | Some(' ' | '\t' | '\r' | '\n' | '.' | ',' | '|' | ':' | ')' | '(') => true,
-            Some(_) => self.rest().starts_with(b"}}"),
-        }
+        matches!(
+            self.rest(),
+            [] | [b' ' | b'\t' | b'\r' | b'\n' | b'.' | b',' | b'|' | b':' | b')' | b'(', ..] | [b'}', b'}', ..]
+        )
     }
 
-    fn lex_quote(&mut self, delimiter: char, kind: TokenKind, unterminated: &str) -> Token {
+    fn lex_quote(&mut self, delimiter: u8, kind: TokenKind, unterminated: &str) -> Token {
         loop {
+            let Some(offset) = memchr::memchr3(delimiter, b'\\', b'\n', self.rest()) else {
+                self.position = self.text.len();
+                return self.fail(unterminated);
+            };
+            self.position += offset;
             match self.next() {
-                None | Some('\n') => return self.fail(unterminated),
+                Some('\n') => return self.fail(unterminated),
                 Some('\\') => {
                     if matches!(self.next(), None | Some('\n')) {
                         return self.fail(unterminated);
                     }
                 }
-                Some(rune) if rune == delimiter => return self.emit(kind),
-                Some(_) => {}
+                _ => return self.emit(kind),
             }
         }
     }
@@ -474,6 +478,17 @@ impl<'t> Lexer<'t> {
         true
     }
 }
+
+/// The bytes of ASCII that names are of.
+const IS_OF_NAME: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < table.len() {
+        table[byte] = (byte as u8).is_ascii_alphanumeric() || byte as u8 == b'_';
+        byte += 1;
+    }
+    table
+};
 
 fn find_left_delim(text: &[u8]) -> Option<usize> {
     let mut from = 0;

@@ -1,9 +1,7 @@
 //! Expressions in the Common Expression Language: health checks of custom resources, and readiness of dependencies.
 //!
 //! In: the text of an expression and the objects that it is about. Out: yes or no, or why there is no answer. Counterpart: the CEL
-//! environment of Flux's `pkg/runtime/cel` 0.110 (optional syntax, the extensions for strings, encoders and sets), without the types
-//! `timestamp` and `duration`: nothing tells an expression the time, so that these could only be compared with each other, and they would
-//! bring a database of time zones into the program.
+//! environment of Flux's `pkg/runtime/cel` 0.110 (optional syntax, the extensions for strings, encoders and sets).
 //!
 //! **Invariant:** an expression sees nothing but the objects that it is given; it has no clock and no side effect.
 
@@ -364,6 +362,34 @@ mod tests {
             assert_eq!(
                 judged(check("example.com/v1", "Widget", expression), &widget(&status)),
                 Some(State::Current),
+                "{expression}"
+            );
+        }
+    }
+
+    // What the definition of the language says of times: https://github.com/google/cel-spec, "Abstract types".
+    #[test]
+    fn times_can_be_compared_and_taken_apart() {
+        let status = json!({"began": "2024-02-28T23:30:00Z", "ended": "2024-02-29T01:00:00+01:00", "limit": "1h30m"});
+        for (expression, expected) in [
+            ("timestamp(status.began) > timestamp(status.ended)", State::InProgress),
+            ("timestamp(status.began) + duration('30m') == timestamp('2024-02-29T00:00:00Z')", State::Current),
+            ("timestamp(status.ended) == timestamp('2024-02-29T00:00:00Z')", State::Current),
+            ("timestamp('2024-02-29T00:00:00Z') - timestamp(status.began) < duration(status.limit)", State::Current),
+            ("duration(status.limit) == duration('5400s')", State::Current),
+            (
+                "timestamp(status.began).getFullYear() == 2024 && timestamp(status.began).getMonth() == 1",
+                State::Current,
+            ),
+            ("timestamp(status.began).getDate() == 28 && timestamp(status.began).getHours() == 23", State::Current),
+            ("timestamp('yesterday') < timestamp(status.began)", State::Unknown),
+            ("duration('soon') < duration('1h')", State::Unknown),
+            ("timestamp(status.began) + duration('9999999999999h') > timestamp(status.began)", State::Unknown),
+            ("timestamp('9999-12-31T23:59:59Z') + duration('2562047h') > timestamp(status.began)", State::Unknown),
+        ] {
+            assert_eq!(
+                judged(check("example.com/v1", "Widget", expression), &widget(&status)),
+                Some(expected),
                 "{expression}"
             );
         }

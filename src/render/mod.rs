@@ -46,6 +46,7 @@ use std::sync::Arc;
 
 use crate::chart::Prepared;
 use crate::release::Hook;
+use crate::value::to_str;
 
 /// How the paths of notes end.
 const NOTES: &str = "NOTES.txt";
@@ -95,7 +96,7 @@ pub struct CrdFile {
 impl CrdFile {
     /// The content as text; bytes that are not UTF-8 become U+FFFD.
     pub fn text(&self) -> Cow<'_, str> {
-        String::from_utf8_lossy(&self.data)
+        to_str(&self.data)
     }
 }
 

@@ -17,6 +17,7 @@ use super::access::{Identity as Asker, Proxy};
 use super::egress::{Denied, Egress};
 use super::http::shown;
 use super::{Access, Error, Tls};
+use crate::telemetry::causes;
 
 /// How we name ourselves to servers.
 pub(super) const USER_AGENT: &str = concat!("rhumb/", env!("CARGO_PKG_VERSION"));
@@ -215,7 +216,7 @@ impl Transport {
         // The error may quote certificates, which are no secret, but never a key.
         builder
             .build()
-            .map_err(|error| format!("the TLS certificates cannot be used: {}", reasons(&error.without_url())))
+            .map_err(|error| format!("the TLS certificates cannot be used: {}", causes(&error.without_url())))
     }
 }
 
@@ -273,21 +274,7 @@ fn pause(attempt: u32) -> Duration {
 }
 
 pub(super) fn request_error(url: &Url, error: reqwest::Error) -> Error {
-    Error::Request { url: shown(url), message: reasons(&error.without_url()) }
-}
-
-/// An error with all that it stems from.
-pub(super) fn reasons(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        let more = error.to_string();
-        if !text.ends_with(&more) {
-            text = format!("{text}: {more}");
-        }
-        source = error.source();
-    }
-    text
+    Error::Request { url: shown(url), message: causes(&error.without_url()) }
 }
 
 /// A host with its port, if that is not the scheme's own.

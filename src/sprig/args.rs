@@ -43,7 +43,7 @@ pub(super) fn bytes(args: &[Value], position: usize) -> &[u8] {
 
 /// The text of a `string` argument, with U+FFFD for what is not UTF-8.
 pub(super) fn text(args: &[Value], position: usize) -> std::borrow::Cow<'_, str> {
-    String::from_utf8_lossy(bytes(args, position))
+    crate::value::to_str(bytes(args, position))
 }
 
 /// The number of an `int` or `int64` argument.

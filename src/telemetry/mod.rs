@@ -4,6 +4,7 @@
 //!
 //! **Invariant:** label values come from closed sets or from object names; error text and Secret values never become labels.
 
+mod causes;
 mod log;
 mod metrics;
 mod objects;
@@ -12,6 +13,7 @@ mod process;
 mod queue;
 mod requests;
 
+pub use causes::causes;
 pub use log::{Encoding, Error, SpanListener, install as install_logging};
 pub use metrics::{Metrics, NotificationResult, ReconcileResult};
 pub use objects::{ReleaseFacts, ReleaseState, ResourceInfo, UnderWay};

@@ -34,7 +34,7 @@ pub use method::value_method;
 pub use object::{BoundCall, Method, Object};
 pub use quote::{is_print, quote, quote_rune, quote_to_ascii};
 pub use signature::{CallError, CallResult, Signature, Type};
-pub use text::Text;
+pub use text::{Text, to_str};
 
 use std::rc::Rc;
 

@@ -39,8 +39,7 @@ impl Text {
 
     /// The text with every invalid byte replaced by U+FFFD.
     pub fn to_str(&self) -> Cow<'_, str> {
-        // Most text is valid, and to find that out alone is several times faster.
-        self.as_str().map_or_else(|| String::from_utf8_lossy(self.as_bytes()), Cow::Borrowed)
+        to_str(self.as_bytes())
     }
 
     /// The number of bytes.
@@ -52,6 +51,12 @@ impl Text {
     pub fn is_empty(&self) -> bool {
         self.as_bytes().is_empty()
     }
+}
+
+/// Bytes as text, with every invalid byte replaced by U+FFFD.
+pub fn to_str(bytes: &[u8]) -> Cow<'_, str> {
+    // Most text is valid, and to find that out alone is several times faster.
+    std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
 }
 
 impl Default for Text {

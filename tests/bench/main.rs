@@ -9,6 +9,7 @@ mod measure;
 #[path = "../project.rs"]
 mod project;
 mod releases;
+mod rest;
 #[path = "../e2e/support/mod.rs"]
 mod support;
 
@@ -113,6 +114,7 @@ async fn run(arguments: &Arguments) -> Result<()> {
     let install = bench.install().await?;
     let upgrade = bench.upgrade().await?;
     let no_op = bench.no_op().await?;
+    bench.rest(&options).await?;
     bench.operator.stop();
     let after = bench.floor(&writes, arguments.concurrent).await?;
     bench.report(&[("install", &install), ("upgrade", &upgrade), ("requested no-op", &no_op)]);
@@ -175,6 +177,25 @@ impl Bench {
         })
         .await
         .context("requested no-op")
+    }
+
+    /// Prints what the releases cost at rest.
+    async fn rest(&mut self, options: &OperatorOptions) -> Result<()> {
+        println!("\nat rest: {:.2} % of a processor", rest::idle_percent(&self.operator).await?);
+        let took = rest::repairs(&self.client, &self.namespace, self.count).await?;
+        let share = |percent: usize| {
+            took.get((took.len() * percent).div_ceil(100).saturating_sub(1)).copied().unwrap_or_default()
+        };
+        println!("drift is put right in {:?} (half), {:?} (95 of 100), {:?} (all)", share(50), share(95), share(100));
+        self.operator.stop();
+        self.calm(self.cluster.audit().as_ref()).await?;
+        let log = self.cluster.audit();
+        let (operator, took) = rest::start(options, self.count).await.context("restart")?;
+        self.operator = operator;
+        self.calm(log.as_ref()).await?;
+        let requests = log.map(|log| log.requests(|_| true)).transpose()?.unwrap_or_default();
+        println!("restarted, all releases looked at after {took:?}: {requests}");
+        Ok(())
     }
 
     async fn wait(&self, met: impl Fn(&kube::api::DynamicObject) -> bool) -> Result<()> {

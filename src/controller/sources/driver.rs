@@ -27,7 +27,7 @@ use crate::controller::backoff::Backoff;
 use crate::controller::queue::{self, Line, Next};
 use crate::controller::written::Written;
 use crate::lifecycle::{Event, EventType};
-use crate::telemetry::{ReconcileResult, ResourceInfo, mark_failed};
+use crate::telemetry::{ReconcileResult, ResourceInfo, causes, mark_failed};
 
 /// Sources of one kind that are worked on at once; they wait for other servers most of the time.
 const CONCURRENT: usize = 10;
@@ -128,7 +128,7 @@ impl<K: Reconcile> Work<K> {
                 written.map(|written| self.written.keep(written));
             }
             Err(error) => {
-                tracing::error!(%error, "cannot write the status");
+                tracing::error!(error = causes(&error), "cannot write the status");
                 return (Next::After(self.failed(object)), ReconcileResult::Error);
             }
         }
@@ -174,7 +174,7 @@ impl<K: Reconcile> Work<K> {
             Ok(_) => Next::OnChange,
             Err(kube::Error::Api(answer)) if answer.code == 404 => Next::OnChange,
             Err(error) => {
-                tracing::warn!(%error, "cannot take the finalizer off");
+                tracing::warn!(error = causes(&error), "cannot take the finalizer off");
                 Next::After(self.failed(object))
             }
         }

@@ -15,6 +15,7 @@ use super::kind::{Watched, identity};
 use crate::api::conditions::{condition_type, find};
 use crate::api::metadata::REQUESTED_AT_ANNOTATION;
 use crate::controller::config::Config;
+use crate::telemetry::causes;
 
 /// What somebody wants to know of a kind's objects.
 pub(super) trait Listen<K>: Send {
@@ -137,7 +138,7 @@ pub(super) async fn watch<K: Watched>(
                     tracing::info!(kind = K::KIND, "the cluster has no definition of this kind; waiting for it");
                 }
             }
-            Err(error) => tracing::warn!(%error, kind = K::KIND, "cannot watch; trying again"),
+            Err(error) => tracing::warn!(error = causes(&error), kind = K::KIND, "cannot watch; trying again"),
         }
     }
 }

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::goyaml::resolve::{Resolved, resolve};
 use crate::goyaml::style::Dialect;
+use crate::value::json;
 
 /// The longest key in bytes; the full rules have a limit of 1024, which nobody reaches.
 const MAX_KEY: usize = 256;
@@ -61,7 +62,11 @@ pub(super) fn is_over(rest: &str) -> bool {
 
 /// The part of a plain scalar that is on this line, and whether a comment ends it. A colon there would make it a key.
 pub(super) fn plain_part(line: &str) -> Option<(&str, bool)> {
-    let (part, is_ended) = line.find(" #").map_or((line, false), |at| (line.get(..at).unwrap_or_default(), true));
+    let bytes = line.as_bytes();
+    let comment =
+        memchr::memchr_iter(b'#', bytes).find(|at| at.checked_sub(1).is_some_and(|at| bytes.get(at) == Some(&b' ')));
+    let part = comment.and_then(|at| line.get(..at)).unwrap_or(line);
+    let is_ended = comment.is_some();
     let part = part.trim_end_matches(' ');
     let bytes = part.as_bytes();
     let is_key = memchr::memchr_iter(b':', bytes).any(|at| matches!(bytes.get(at + 1), None | Some(b' ')));
@@ -72,6 +77,7 @@ pub(super) fn plain_part(line: &str) -> Option<(&str, bool)> {
 pub(super) fn begins_plain(text: &str) -> bool {
     match text.as_bytes() {
         [b'-', next, ..] => next.is_ascii_alphanumeric() || matches!(next, b'-' | b'.' | b'/'),
+        [b':', next, ..] => next.is_ascii_alphanumeric() || *next == b':',
         [first, ..] => {
             first.is_ascii_alphanumeric()
                 || matches!(
@@ -120,9 +126,10 @@ pub(super) fn unescape(part: &str, quote: u8, text: &mut String, keep: bool) -> 
         }
     };
     let mut rest = part;
-    let sign = if quote == b'"' { '\\' } else { '\'' };
-    while let Some((before, after)) = rest.split_once(sign) {
-        add(before);
+    let sign = if quote == b'"' { b'\\' } else { b'\'' };
+    while let Some(at) = memchr::memchr(sign, rest.as_bytes()) {
+        add(rest.get(..at)?);
+        let after = rest.get(at + 1..)?;
         add(match after.as_bytes().first()? {
             b'\'' if quote == b'\'' => "'",
             b'n' => "\n",
@@ -148,48 +155,105 @@ pub(super) fn join(text: &mut String, breaks: usize) {
     text.extend(std::iter::repeat_n('\n', breaks - 1));
 }
 
-/// A flow collection on one line: empty, or a sequence of words and quoted texts.
-pub(super) fn flow(text: &str, keep: bool) -> Option<Value> {
-    if let Some(rest) = text.strip_prefix("{}") {
-        return is_over(rest).then(|| Value::Object(Map::new()));
+/// How deep flow collections may lie in each other.
+const MAX_FLOW_DEPTH: usize = 16;
+
+/// A flow collection on one line, of words, numbers and quoted texts, and nothing but a comment behind it.
+pub(super) fn flow(text: &str, scalars: Scalars) -> Option<Value> {
+    let (value, rest) = collection(text, scalars, 0)?;
+    is_over(rest).then_some(value)
+}
+
+/// A flow collection and what follows it.
+fn collection(text: &str, scalars: Scalars, depth: usize) -> Option<(Value, &str)> {
+    if depth > MAX_FLOW_DEPTH {
+        return None;
     }
-    let mut rest = text.strip_prefix('[')?.trim_start_matches(' ');
-    let mut items = Vec::new();
-    if let Some(rest) = rest.strip_prefix(']') {
-        return is_over(rest).then_some(Value::Array(items));
-    }
+    let (mut items, mut entries) = (Vec::new(), Map::new());
+    let is_mapping = text.starts_with('{');
+    let end = if is_mapping { '}' } else { ']' };
+    let mut rest = after(text.get(1..)?);
+    let mut is_first = true;
     loop {
-        let (item, behind) = flow_item(rest)?;
-        if keep {
-            items.push(item);
+        if let Some(behind) = rest.strip_prefix(end).filter(|_| is_first) {
+            rest = behind;
+            break;
         }
-        let behind = behind.trim_start_matches(' ');
-        if let Some(end) = behind.strip_prefix(']') {
-            return is_over(end).then_some(Value::Array(items));
+        is_first = false;
+        let key = if is_mapping {
+            let (key, behind) = split_key(rest)?;
+            rest = after(behind);
+            Some(key.text()?)
+        } else {
+            None
+        };
+        let (item, behind) = flow_item(rest, scalars, depth)?;
+        match key {
+            Some(key) if scalars.keep => drop(entries.insert(key.into_owned(), item)),
+            None if scalars.keep => items.push(item),
+            _ => {}
         }
-        rest = behind.strip_prefix(',')?.trim_start_matches(' ');
+        let behind = after(behind);
+        if let Some(behind) = behind.strip_prefix(end) {
+            rest = behind;
+            break;
+        }
+        rest = after(behind.strip_prefix(',')?);
+    }
+    Some((if is_mapping { Value::Object(entries) } else { Value::Array(items) }, rest))
+}
+
+/// What follows the blanks at the start.
+fn after(text: &str) -> &str {
+    text.trim_start_matches(' ')
+}
+
+fn flow_item(text: &str, scalars: Scalars, depth: usize) -> Option<(Value, &str)> {
+    match *text.as_bytes().first()? {
+        b'[' | b'{' => collection(text, scalars, depth + 1),
+        quote @ (b'"' | b'\'') => {
+            let end = 1 + memchr::memchr2(quote, b'\\', text.as_bytes().get(1..)?)?;
+            let rest = text.get(end..)?.strip_prefix(char::from(quote))?;
+            // Two quotes are one, and a colon makes a mapping of one entry.
+            let is_odd = matches!(rest.as_bytes().first(), Some(b'\'' | b':' | b'"'));
+            (!is_odd).then(|| (Value::from(text.get(1..end).unwrap_or_default()), rest))
+        }
+        _ => {
+            let is_of_word = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'/' | b'-');
+            let end = text.bytes().take_while(is_of_word).count();
+            let word = text.get(..end)?;
+            if matches!(word.as_bytes(), [] | [b'-'] | [b'-', b'-' | b'.' | b'/', ..]) {
+                return None;
+            }
+            Some((scalars.read(word)?, text.get(end..)?))
+        }
     }
 }
 
-pub(super) fn flow_item(text: &str) -> Option<(Value, &str)> {
-    if let quote @ (b'"' | b'\'') = *text.as_bytes().first()? {
-        let end = 1 + memchr::memchr2(quote, b'\\', text.as_bytes().get(1..)?)?;
-        let rest = text.get(end..)?.strip_prefix(char::from(quote))?;
-        // Two quotes are one, and a colon makes a mapping of one entry.
-        let is_odd = matches!(rest.as_bytes().first(), Some(b'\'' | b':' | b'"'));
-        return (!is_odd).then(|| (Value::from(text.get(1..end).unwrap_or_default()), rest));
+/// How plain scalars are read.
+#[derive(Clone, Copy)]
+pub(super) struct Scalars {
+    /// Whether floats stay floats where they are whole numbers.
+    pub(super) keeps_floats: bool,
+    /// Whether they are kept, or only looked through.
+    pub(super) keep: bool,
+}
+
+impl Scalars {
+    /// A plain scalar by its type.
+    pub(super) fn read(self, text: &str) -> Option<Value> {
+        if !self.keep && !matches!(text.as_bytes().first(), Some(b'.' | b'+' | b'-' | b'0'..=b'9')) {
+            return Some(Value::Null);
+        }
+        Some(match resolve(text, Dialect::V2) {
+            Resolved::Null => Value::Null,
+            Resolved::Bool(value) => Value::Bool(value),
+            Resolved::Int(value) => Value::from(value),
+            Resolved::Uint(value) => Value::from(value),
+            Resolved::Float(value) if self.keeps_floats && value.is_finite() => Value::from(value),
+            Resolved::Float(value) => Value::Number(json::number(value).ok()?),
+            Resolved::Timestamp | Resolved::String if !self.keep => Value::Null,
+            Resolved::Timestamp | Resolved::String => Value::String(text.to_owned()),
+        })
     }
-    let is_of_word = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'/' | b'-');
-    let end = text.bytes().take_while(is_of_word).count();
-    let word = text.get(..end)?;
-    if !word.as_bytes().first()?.is_ascii_alphabetic() {
-        return None;
-    }
-    let value = match resolve(word, Dialect::V2) {
-        Resolved::Null => Value::Null,
-        Resolved::Bool(value) => Value::Bool(value),
-        Resolved::String => Value::from(word),
-        _ => return None,
-    };
-    Some((value, text.get(end..)?))
 }

@@ -12,10 +12,7 @@ mod tests;
 
 use serde_json::{Map, Value};
 
-use self::line::{Ending, begins_plain, closing, flow, is_over, join, plain_part, split_key, unescape};
-use super::resolve::{Resolved, resolve};
-use super::style::Dialect;
-use crate::value::json;
+use self::line::{Ending, Scalars, begins_plain, closing, flow, is_over, join, plain_part, split_key, unescape};
 
 /// How deep collections may lie in each other.
 const MAX_DEPTH: usize = 100;
@@ -55,10 +52,11 @@ fn is_plain(text: &[u8]) -> bool {
     })
 }
 
-/// Of what is not ASCII, controls (from C2), the separators of lines and paragraphs (E2 80), marks and non-characters (EF) are not plain.
+/// Of what is not ASCII, controls (from C2), the separators of lines and paragraphs (E2 80), the mark of byte order (EF BB) and
+/// non-characters (EF BF) are not plain.
 fn is_plain_at(text: &[u8], at: usize) -> bool {
     match text.get(at..).unwrap_or_default() {
-        [0xC2, 0..=0x9F, ..] | [0xE2, 0x80, 0xA8 | 0xA9, ..] | [0xEF, ..] => false,
+        [0xC2, 0..=0x9F, ..] | [0xE2, 0x80, 0xA8 | 0xA9, ..] | [0xEF, 0xBB | 0xBF, ..] => false,
         [b'\n' | b' '..=b'~' | 0x80.., ..] => true,
         _ => false,
     }
@@ -208,12 +206,10 @@ impl<'t> Reader<'t, '_> {
                 }
                 Some(Value::Null)
             }
-            Some(b'|') => self.literal(rest, place),
-            // Folding is left to the full rules, unless the text is of no interest.
-            Some(b'>') if !place.keep => self.literal(rest, place),
+            Some(b'|' | b'>') => self.block(rest, place),
             Some(b'"' | b'\'') => self.quoted(rest, place),
             Some(b'[' | b'{') => {
-                let value = flow(rest, place.keep)?;
+                let value = flow(rest, self.scalars(place.keep))?;
                 self.advance();
                 Some(value)
             }
@@ -221,8 +217,9 @@ impl<'t> Reader<'t, '_> {
         }
     }
 
-    /// A literal block; a folded one, if it is not kept.
-    fn literal(&mut self, header: &str, place: Place) -> Option<Value> {
+    /// A block scalar, literal or folded.
+    fn block(&mut self, header: &str, place: Place) -> Option<Value> {
+        let is_folded = header.starts_with('>');
         let rest = header.get(1..)?;
         let (stated, rest) = match rest.as_bytes().first() {
             Some(digit @ b'1'..=b'9') => (Some(place.indent + usize::from(digit - b'0')), rest.get(1..)?),
@@ -233,7 +230,7 @@ impl<'t> Reader<'t, '_> {
             Some(b'+') => (Chomp::Keep, rest.get(1..)?),
             _ => (Chomp::Clip, rest),
         };
-        if !is_over(rest) || (chomp == Chomp::Keep && place.keep) {
+        if !is_over(rest) {
             return None;
         }
         let mut breaks = 0;
@@ -247,21 +244,35 @@ impl<'t> Reader<'t, '_> {
         }
         let indent = stated.unwrap_or(first.indent);
         let mut text = String::new();
-        let is_empty = indent <= place.indent || self.block(indent, breaks, place.keep.then_some(&mut text))?;
+        let mut is_empty = true;
+        if indent > place.indent {
+            (breaks, is_empty) = self.block_lines(indent, is_folded, breaks, place.keep.then_some(&mut text))?;
+        }
         // At the end of the text a line feed may be missing, which makes a difference.
         if place.keep && self.at >= self.text.len() && !self.text.ends_with('\n') {
             return None;
         }
-        if chomp == Chomp::Clip && !is_empty {
-            text.push('\n');
+        match chomp {
+            Chomp::Strip => {}
+            Chomp::Clip if is_empty => {}
+            Chomp::Clip => text.push('\n'),
+            Chomp::Keep => text.extend(std::iter::repeat_n('\n', breaks)),
         }
         self.advance();
         Some(if place.keep { Value::String(text) } else { Value::Null })
     }
 
-    /// The lines of a block from a column on; whether there is none but blank ones. The line ends before the first one are told.
-    fn block(&mut self, indent: usize, mut breaks: usize, mut text: Option<&mut String>) -> Option<bool> {
+    /// The lines of a block from a column on, the line ends before the first one told. Gives the line ends behind the last one that has
+    /// content, and whether there is none.
+    fn block_lines(
+        &mut self,
+        indent: usize,
+        is_folded: bool,
+        mut breaks: usize,
+        mut text: Option<&mut String>,
+    ) -> Option<(usize, bool)> {
         let mut is_empty = true;
+        let mut was_deeper = true;
         while let Some(raw) = self.peek() {
             let line = Line::of(raw);
             if line.text.is_empty() && line.indent <= indent {
@@ -269,16 +280,21 @@ impl<'t> Reader<'t, '_> {
             } else if line.indent < indent {
                 break;
             } else {
-                is_empty = false;
+                // What is set off by blanks is never folded, nor is what stands next to it.
+                let is_deeper = line.indent > indent;
                 if let Some(text) = text.as_deref_mut() {
-                    text.extend(std::iter::repeat_n('\n', breaks));
+                    if is_folded && !is_deeper && !was_deeper {
+                        join(text, breaks);
+                    } else {
+                        text.extend(std::iter::repeat_n('\n', breaks));
+                    }
                     text.push_str(raw.get(indent..)?);
                 }
-                breaks = 1;
+                (is_empty, was_deeper, breaks) = (false, is_deeper, 1);
             }
             self.pass(raw);
         }
-        Some(is_empty)
+        Some((breaks, is_empty))
     }
 
     /// A scalar in quotes, which may go on over several lines.
@@ -355,26 +371,13 @@ impl<'t> Reader<'t, '_> {
         self.advance();
         match longer {
             Some(_) if !place.keep => Some(Value::Null),
-            Some(text) => self.scalar(&text, true),
-            None => self.scalar(first, place.keep),
+            Some(text) => self.scalars(true).read(&text),
+            None => self.scalars(place.keep).read(first),
         }
     }
 
-    /// A plain scalar by its type.
-    fn scalar(&self, text: &str, keep: bool) -> Option<Value> {
-        if !keep && !matches!(text.as_bytes().first(), Some(b'.' | b'+' | b'-' | b'0'..=b'9')) {
-            return Some(Value::Null);
-        }
-        Some(match resolve(text, Dialect::V2) {
-            Resolved::Null => Value::Null,
-            Resolved::Bool(value) => Value::Bool(value),
-            Resolved::Int(value) => Value::from(value),
-            Resolved::Uint(value) => Value::from(value),
-            Resolved::Float(value) if self.wanted.keeps_floats && value.is_finite() => Value::from(value),
-            Resolved::Float(value) => Value::Number(json::number(value).ok()?),
-            Resolved::Timestamp | Resolved::String if !keep => Value::Null,
-            Resolved::Timestamp | Resolved::String => Value::String(text.to_owned()),
-        })
+    fn scalars(&self, keep: bool) -> Scalars {
+        Scalars { keeps_floats: self.wanted.keeps_floats, keep }
     }
 }
 

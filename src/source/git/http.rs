@@ -18,8 +18,8 @@ use url::Url;
 use super::bridge::{Reading, Waiting};
 use super::pack::error_text;
 use crate::source::http::{Http, Outgoing};
-use crate::source::transport::reasons;
 use crate::source::{Access, Error};
+use crate::telemetry::causes;
 
 /// What the URL ends with at which a talk begins.
 const BEGINNING: &str = "/info/refs";
@@ -74,7 +74,7 @@ impl Asker {
             headers.extend_from_slice(value.as_bytes());
             headers.push(b'\n');
         }
-        let chunks = response.bytes_stream().map_err(|error| io::Error::other(reasons(&error.without_url())));
+        let chunks = response.bytes_stream().map_err(|error| io::Error::other(causes(&error.without_url())));
         let stream = Box::pin(StreamReader::new(chunks));
         Opened { headers, body: BufReader::new(Reading { waiting: self.waiting.clone(), stream }) }
     }

@@ -24,8 +24,9 @@ use url::Url;
 use self::login::{Login, refusal};
 use self::manifest::MANIFEST_TYPES;
 use super::access::Identity;
-use super::transport::{Asked, Failure, Transport, read, reasons, text};
+use super::transport::{Asked, Failure, Transport, read, text};
 use super::{Access, Error, MAX_CHART_ARCHIVE_SIZE, digest};
+use crate::telemetry::causes;
 
 pub use self::manifest::CHART_LAYER;
 pub(super) use self::manifest::{Descriptor, Manifest};
@@ -275,7 +276,7 @@ impl Registries {
         let (status, headers) = (response.status(), response.headers().clone());
         let broken = |error: reqwest::Error| Error::Registry {
             reference: reference.to_string(),
-            message: reasons(&error.without_url()),
+            message: causes(&error.without_url()),
         };
         let too_large = || Error::TooLarge { what: ask.what, url: reference.to_string(), limit: ask.limit };
         if status.is_success() {
