@@ -199,6 +199,8 @@ pub(super) async fn connect(options: &ConnectOptions) -> Result<Client, Error> {
             .await?
         }
     };
+    // Errors of a connection that cannot be had do not name the address.
+    tracing::info!(server = %config.cluster_url, "using the API server");
     config.connect_timeout = Some(CONNECT_TIMEOUT);
     config.headers.push((http::header::USER_AGENT, HeaderValue::from_static(USER_AGENT)));
     let requests = options.requests.clone();

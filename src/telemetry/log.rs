@@ -45,8 +45,9 @@ pub type SpanListener = Box<dyn Layer<Registry> + Send + Sync>;
 /// for the listener.
 pub fn install(level: &str, encoding: Encoding, listener: Option<SpanListener>) -> Result<(), Error> {
     // Flux's `info` is about its own work; the libraries below are asked for warnings only, unless a filter says otherwise.
+    // The client tells of each request that fails, without why; whoever asked is told with the reason, and says so.
     let directives = match level {
-        "trace" | "debug" | "info" | "warn" | "error" => format!("warn,rhumb={level}"),
+        "trace" | "debug" | "info" | "warn" | "error" => format!("warn,kube_client::client::builder=off,rhumb={level}"),
         filter => filter.to_owned(),
     };
     let filter = EnvFilter::try_new(directives).map_err(|source| Error::Level { level: level.to_owned(), source })?;

@@ -22,6 +22,8 @@ mod monitoring;
 mod notifications;
 /// What the chart starts is what the program understands.
 mod packaging;
+/// What is said at the start.
+mod start;
 /// Charts from repositories and registries.
 mod sources;
 /// Release records in Secrets.
