@@ -22,10 +22,10 @@ mod monitoring;
 mod notifications;
 /// What the chart starts is what the program understands.
 mod packaging;
-/// What is said at the start.
-mod start;
 /// Charts from repositories and registries.
 mod sources;
+/// What is said at the start.
+mod start;
 /// Release records in Secrets.
 mod storage;
 /// The command `rhumb template`.

@@ -226,6 +226,15 @@ fn manifests_of_deploy_are_current() {
 }
 
 #[test]
+fn accounts_of_releases_that_name_none_can_be_given() {
+    let arguments = |values: &str| of_kind(&objects(values), "Deployment")[0]["spec"]["template"]["spec"].to_string();
+    assert!(!arguments("").contains("--default-kubeconfig-service-account"));
+    let given = arguments("{defaultServiceAccount: deployer, defaultKubeconfigServiceAccount: traveller}");
+    assert!(given.contains("--default-service-account=deployer"));
+    assert!(given.contains("--default-kubeconfig-service-account=traveller"));
+}
+
+#[test]
 fn manifests_of_deploy_do_what_they_say() {
     let objects = |file: &str| documents(&read(&format!("deploy/{file}")));
     let arguments = |objects: &[Value]| -> Vec<Vec<String>> {
