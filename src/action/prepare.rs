@@ -5,7 +5,6 @@
 use std::sync::Arc;
 
 use serde_json::Value;
-use tokio::sync::Semaphore;
 use tracing::Instrument as _;
 
 use super::inventory::inventory;
@@ -118,12 +117,6 @@ fn next_revision(request: &Request) -> u32 {
     request.newest.as_ref().map_or(1, |newest| newest.release.revision + 1)
 }
 
-/// How many renders run at a time. More would take each longer and end no sooner, and every thread that they are spread over leaves gaps in
-/// memory of its own.
-const RENDERS: usize = 4;
-
-static RENDERING: Semaphore = Semaphore::const_new(RENDERS);
-
 /// Renders on a blocking thread, so that neither deep templates nor `lookup` get in the way of other work.
 async fn render_blocking(
     bench: &Workbench,
@@ -148,8 +141,6 @@ async fn render_blocking(
             Ok((rendered, prepared.chart))
         })
     };
-    // Never closed, so that it always comes.
-    let _turn = RENDERING.acquire().await;
     let result = tokio::task::spawn_blocking(work).await.map_err(|error| render::Error::Stack(error.to_string()))?;
     result?
 }
