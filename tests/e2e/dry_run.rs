@@ -211,7 +211,14 @@ async fn kinds_that_the_cluster_lacks_are_refused() -> Result<()> {
         "kind: CustomResourceDefinition\napiVersion: apiextensions.k8s.io/v1\nmetadata: {name: nopes.nope.test}\n";
     let hook =
         "kind: Nope\napiVersion: nope.test/v1\nmetadata: {name: none, annotations: {helm.sh/hook: pre-install}}\n";
-    let cases: [&[(&str, &str)]; 12] = [
+    let list = "kind: List\napiVersion: v1\nitems:\n- {kind: Nope, apiVersion: nope.test/v1, metadata: {name: none}}\n";
+    let mixed = "kind: List\napiVersion: v1\nitems:\n- {kind: ConfigMap, apiVersion: v1, metadata: {name: a}}\n\
+                 - {kind: Nope, apiVersion: nope.test/v1, metadata: {name: none}}\n";
+    let typed = "kind: NopeList\napiVersion: nope.test/v1\nitems: [{metadata: {name: none}}]\n";
+    let cases: [&[(&str, &str)]; 15] = [
+        &[("templates/a.yaml", list)],
+        &[("templates/a.yaml", mixed)],
+        &[("templates/a.yaml", typed)],
         &[("templates/a.yaml", good)],
         &[("templates/a.yaml", good), ("templates/b.yaml", nope)],
         &[("templates/a.yaml", nope), ("templates/b.yaml", "kind: Other\napiVersion: v1\nmetadata: {name: o}\n")],
@@ -240,6 +247,7 @@ async fn kinds_that_the_cluster_lacks_are_refused() -> Result<()> {
         &["--dry-run=server", "--validate"],
         &["--dry-run=server", "--output-dir", "out"],
         &["--dry-run=server", "-s", "templates/a.yaml"],
+        &["--dry-run=server", "--debug"],
     ] {
         witness.ask(&[("templates/a.yaml", nope), ("crds/a.yaml", crd)], arguments)?;
         witness.ask(&[("templates/a.yaml", good), ("crds/a.yaml", crd)], arguments)?;
