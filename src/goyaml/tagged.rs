@@ -3,7 +3,7 @@
 //! Counterpart: `Node` and its reading and writing in go-yaml v3.0, together with `RNode.DeAnchor` of kyaml 0.21.1, which puts the anchored
 //! value in the place of every alias and of `<<`. Comments are not kept.
 //!
-//! **Invariant:** a tree holds at most [`MOST_NODES`] nodes, [`MAX_DEPTH`] deep, however many aliases the text has.
+//! **Invariant:** a tree is at most [`MAX_DEPTH`] deep and has at most [`MOST_ALIASED`] nodes more than the text, whatever its aliases.
 
 use std::collections::BTreeSet;
 
@@ -20,8 +20,9 @@ use super::style::Dialect;
 use super::timestamp;
 use crate::value::json;
 
-/// How many nodes a tree may have: documents without aliases are far smaller, as Helm limits what a chart renders.
-const MOST_NODES: usize = 4_000_000;
+/// How many nodes a tree may have beyond those that the text has without its aliases; many more than charts have, few enough for a
+/// small machine.
+const MOST_ALIASED: usize = 200_000;
 
 /// What type a scalar says it has.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,8 +79,8 @@ impl Node {
         let input = Input::new(text)?;
         let mut parser = Parser::new(Scanner::new(&input));
         let Some(document) = parser.next_document()? else { return Ok(None) };
-        let mut reader =
-            Reader { document: &document, left: MOST_NODES, flow: document.flow.iter().copied().collect() };
+        let left = document.nodes.len() + MOST_ALIASED;
+        let mut reader = Reader { document: &document, left, flow: document.flow.iter().copied().collect() };
         reader.node(document.root, 0).map(Some)
     }
 

@@ -241,8 +241,9 @@ fn set(elements: &[Node], list: &mut Vec<Id>, new: Option<Id>, keys: &[&str], va
         left.extend(new);
     }
     *list = left;
+    // Null is never put behind a list.
     if !is_found {
-        list.extend(new);
+        list.extend(new.filter(|id| elements.get(*id).is_some_and(|element| !element.is_null())));
     }
     Ok(())
 }
