@@ -45,6 +45,6 @@ pub use metadata::{Dependency, Lock, Maintainer, Metadata};
 pub use model::{Chart, Values};
 pub use number::{from_value, to_value, with_float_numbers};
 pub use path_pattern::PathPattern;
-pub use prepare::{Prepared, prepare};
-pub use schema::check_schemas;
+pub use prepare::{Prepared, prepare, prepare_telling};
+pub use schema::{SchemaStep, check_schemas};
 pub use set::{MAX_INDEX, MAX_NESTED_NAME_LEVEL, MAX_PADDING, Style, set_json_values, set_values};

@@ -4,7 +4,7 @@
 
 use super::coalesce::coalesce;
 use super::dependency::process_dependencies;
-use super::schema::check_schemas;
+use super::schema::{SchemaStep, check_schemas_telling};
 use super::{Chart, Error, Values};
 use crate::value::Map;
 
@@ -23,6 +23,16 @@ pub struct Prepared {
 ///
 /// The check of the Kubernetes version comes after this: [`Chart::check_kube_version`].
 pub fn prepare(chart: &Chart, user: &Values, skip_schema_validation: bool) -> Result<Prepared, Error> {
+    prepare_telling(chart, user, skip_schema_validation, &mut |_| {})
+}
+
+/// Like [`prepare`], telling of every step of the check of schemas, also of one that fails.
+pub fn prepare_telling(
+    chart: &Chart,
+    user: &Values,
+    skip_schema_validation: bool,
+    tell: &mut dyn FnMut(SchemaStep<'_>),
+) -> Result<Prepared, Error> {
     let mut warnings = Vec::new();
     let chart = process_dependencies(chart, user, &mut warnings);
     let chart = chart.map_err(|error| Error::Dependencies(Box::new(error)))?;
@@ -30,7 +40,7 @@ pub fn prepare(chart: &Chart, user: &Values, skip_schema_validation: bool) -> Re
     let mut coalesce_warnings = Vec::new();
     let values = coalesce(&chart, user, &mut coalesce_warnings)?;
     if !skip_schema_validation {
-        check_schemas(&chart, &values)?;
+        check_schemas_telling(&chart, &values, tell)?;
     }
     warnings.extend(coalesce_warnings);
     let mut told = std::collections::BTreeSet::new();

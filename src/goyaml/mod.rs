@@ -29,11 +29,13 @@ mod plain;
 mod resolve;
 mod scan;
 mod style;
+mod tagged;
 mod timestamp;
 mod write;
 
 pub use documents::{documents, split};
 pub use error::{Error, ReadError};
+pub use tagged::{Content, Node, Tag};
 
 use serde_json::Value as Json;
 

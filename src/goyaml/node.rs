@@ -34,6 +34,8 @@ pub(super) struct Node<'a> {
 pub(super) struct Document<'a> {
     pub(super) nodes: Vec<Node<'a>>,
     pub(super) root: NodeId,
+    /// Sequences and mappings between brackets and braces.
+    pub(super) flow: Vec<NodeId>,
     pub(super) has_aliases: bool,
 }
 

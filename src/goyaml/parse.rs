@@ -158,10 +158,14 @@ impl<'a> Parser<'a> {
                 self.parse_collection(&properties, Self::parse_block_mapping, NodeKind::Mapping)
             }
             TokenKind::FlowSequenceStart => {
-                self.parse_collection(&properties, Self::parse_flow_sequence, NodeKind::Sequence)
+                let id = self.parse_collection(&properties, Self::parse_flow_sequence, NodeKind::Sequence)?;
+                self.document.flow.push(id);
+                Ok(id)
             }
             TokenKind::FlowMappingStart => {
-                self.parse_collection(&properties, Self::parse_flow_mapping, NodeKind::Mapping)
+                let id = self.parse_collection(&properties, Self::parse_flow_mapping, NodeKind::Mapping)?;
+                self.document.flow.push(id);
+                Ok(id)
             }
             _ if properties.anchor.is_some() || properties.tag.is_some() => {
                 let Properties { anchor, tag, line } = properties;
@@ -336,6 +340,7 @@ impl<'a> Parser<'a> {
                     let line = token.line;
                     let properties = Properties { anchor: None, tag: None, line };
                     let pair = self.parse_collection(&properties, Self::parse_flow_pair, NodeKind::Mapping)?;
+                    self.document.flow.push(pair);
                     children.push(pair);
                 }
                 _ => children.push(self.parse_node(false, false)?),

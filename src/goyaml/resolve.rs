@@ -28,7 +28,7 @@ pub(super) enum Resolved {
 
 impl Resolved {
     /// The short form of the tag.
-    fn tag(self) -> &'static str {
+    pub(super) fn tag(self) -> &'static str {
         match self {
             Self::Null => "!!null",
             Self::Bool(_) => "!!bool",
@@ -56,19 +56,19 @@ pub(super) fn resolve(text: &str, dialect: Dialect) -> Resolved {
 pub(super) fn resolve_scalar(text: &str, tag: Option<&str>, implicit: bool) -> Result<Resolved, ReadError> {
     match tag.map(|tag| tag.strip_prefix(CORE_PREFIX)) {
         None if implicit => Ok(resolve(text, Dialect::V2)),
-        Some(Some("bool")) => resolve_tagged(text, "!!bool"),
-        Some(Some("int")) => resolve_tagged(text, "!!int"),
-        Some(Some("float")) => resolve_tagged(text, "!!float"),
-        Some(Some("null")) => resolve_tagged(text, "!!null"),
-        Some(Some("timestamp")) => resolve_tagged(text, "!!timestamp"),
+        Some(Some("bool")) => resolve_tagged(text, "!!bool", Dialect::V2),
+        Some(Some("int")) => resolve_tagged(text, "!!int", Dialect::V2),
+        Some(Some("float")) => resolve_tagged(text, "!!float", Dialect::V2),
+        Some(Some("null")) => resolve_tagged(text, "!!null", Dialect::V2),
+        Some(Some("timestamp")) => resolve_tagged(text, "!!timestamp", Dialect::V2),
         _ => Ok(Resolved::String),
     }
 }
 
-fn resolve_tagged(text: &str, tag: &str) -> Result<Resolved, ReadError> {
+/// The type of a scalar with a tag of YAML's own. An error if the text is not of that type.
+pub(super) fn resolve_tagged(text: &str, tag: &str, dialect: Dialect) -> Result<Resolved, ReadError> {
     let number = matches!(text.as_bytes().first(), Some(b'+' | b'-' | b'0'..=b'9'));
-    let resolved =
-        if number { resolve_number(text, Dialect::V2, tag == "!!timestamp") } else { resolve(text, Dialect::V2) };
+    let resolved = if number { resolve_number(text, dialect, tag == "!!timestamp") } else { resolve(text, dialect) };
     match resolved {
         Resolved::Int(value) if tag == "!!float" => Ok(Resolved::Float(value as f64)),
         _ if resolved.tag() == tag => Ok(resolved),

@@ -3,7 +3,7 @@
 //! Counterpart: `parseTimestamp` in `resolve.go` of go-yaml, which tries four layouts of Go's `time.Parse`: a date, or a date and a time
 //! joined by `T` with a zone or by spaces without one; months, days and times may have one digit.
 //!
-//! **Invariant:** only looks at the text; never makes a time of it.
+//! **Invariant:** works on the text; never makes a point in time of it.
 
 /// The rest of a text, taken apart from the left.
 struct Cursor<'a>(&'a [u8]);
@@ -44,6 +44,31 @@ pub(super) fn is_timestamp(text: &str) -> bool {
     let (Some(year), Some(rest)) = (text.get(..4), text.as_bytes().get(4..)) else { return false };
     let Ok(year) = year.parse::<u32>() else { return false };
     text.as_bytes().first().is_some_and(u8::is_ascii_digit) && after_year(year, Cursor(rest)).is_some()
+}
+
+/// The text of a timestamp as Go writes a `time.Time` in JSON (RFC 3339); none if it is no timestamp.
+pub(super) fn canonical(text: &str) -> Option<String> {
+    if !is_timestamp(text) {
+        return None;
+    }
+    let (date, rest) = text.split_at(text.find(['T', 't', ' ']).unwrap_or(text.len()));
+    let rest = rest.trim_start_matches(['T', 't', ' ']);
+    let (time, zone) = rest.split_at(rest.find(['Z', '+', '-']).unwrap_or(rest.len()));
+    let (time, fraction) = time.split_once(['.', ',']).unwrap_or((time, ""));
+    let padded = |parts: &str, separator: char| {
+        let parts: Vec<String> = parts.split(separator).map(|part| format!("{part:0>2}")).collect();
+        parts.join(&separator.to_string())
+    };
+    let mut written =
+        format!("{}T{}", padded(date, '-'), if time.is_empty() { "00:00:00".into() } else { padded(time, ':') });
+    // Go counts no further than nanoseconds.
+    let fraction = fraction.get(..9).unwrap_or(fraction).trim_end_matches('0');
+    if !fraction.is_empty() {
+        written.push('.');
+        written.push_str(fraction);
+    }
+    written.push_str(if matches!(zone, "" | "+00:00" | "-00:00") { "Z" } else { zone });
+    Some(written)
 }
 
 fn after_year(year: u32, mut cursor: Cursor<'_>) -> Option<()> {

@@ -22,9 +22,7 @@ fn cases(area: Area) -> usize {
     match area {
         Area::Templates | Area::Functions | Area::Versions => 4_000,
         Area::Set => 2_000,
-        Area::Values | Area::Yaml => 500,
-        // Longer runs meet what COMPATIBILITY.md names.
-        Area::PostRender => 120,
+        Area::Values | Area::Yaml | Area::PostRender => 500,
     }
 }
 

@@ -240,6 +240,7 @@ async fn kinds_that_the_cluster_lacks_are_refused() -> Result<()> {
         &["--dry-run=server", "--validate"],
         &["--dry-run=server", "--output-dir", "out"],
         &["--dry-run=server", "-s", "templates/a.yaml"],
+        &["--dry-run=server", "--debug"],
     ] {
         witness.ask(&[("templates/a.yaml", nope), ("crds/a.yaml", crd)], arguments)?;
         witness.ask(&[("templates/a.yaml", good), ("crds/a.yaml", crd)], arguments)?;

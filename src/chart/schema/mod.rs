@@ -27,23 +27,50 @@ use patterns::Patterns;
 /// Where the schema is said to be; references without a scheme resolve against it, and are refused.
 const LOCATION: &str = "file:///values.schema.json";
 
+/// What Helm tells of the check of schemas, for debugging.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SchemaStep<'a> {
+    /// This chart has a schema.
+    Chart(&'a str),
+    /// The text of the schema, which is JSON.
+    Schema(&'a [u8]),
+    /// The schema of a chart is done; it has so many subcharts.
+    Dependencies {
+        /// The name of the chart.
+        chart: &'a str,
+        /// How many subcharts it has.
+        count: usize,
+    },
+}
+
 /// Checks a processed chart's coalesced values against its schema, and each subchart's table against the subchart's.
 pub fn check_schemas(chart: &Chart, values: &Map) -> Result<(), Error> {
+    check_schemas_telling(chart, values, &mut |_| {})
+}
+
+/// Like [`check_schemas`], telling of every step.
+pub(super) fn check_schemas_telling(
+    chart: &Chart,
+    values: &Map,
+    tell: &mut dyn FnMut(SchemaStep<'_>),
+) -> Result<(), Error> {
     let mut report = String::new();
-    check_below(chart, values, &mut report);
+    check_below(chart, values, &mut report, tell);
     if report.is_empty() { Ok(()) } else { Err(Error::Schema(report)) }
 }
 
-fn check_below(chart: &Chart, values: &Map, report: &mut String) {
-    if let Some(schema) = &chart.schema
-        && let Err(failure) = check(schema, values)
-    {
-        report.extend([chart.name(), ":\n", &failure]);
+fn check_below(chart: &Chart, values: &Map, report: &mut String, tell: &mut dyn FnMut(SchemaStep<'_>)) {
+    if let Some(schema) = &chart.schema {
+        tell(SchemaStep::Chart(chart.name()));
+        if let Err(failure) = check(schema, values, tell) {
+            report.extend([chart.name(), ":\n", &failure]);
+        }
     }
+    tell(SchemaStep::Dependencies { chart: chart.name(), count: chart.dependencies.len() });
     for subchart in &chart.dependencies {
         match values.get(subchart.name()) {
             None | Some(Value::Nil) => {}
-            Some(Value::Map(table)) => check_below(subchart, &table, report),
+            Some(Value::Map(table)) => check_below(subchart, &table, report, tell),
             Some(other) => {
                 let wrong = format!("invalid type for values: expected object (map), got {}\n", other.type_name());
                 report.extend([subchart.name(), ":\n", &wrong]);
@@ -52,8 +79,9 @@ fn check_below(chart: &Chart, values: &Map, report: &mut String) {
     }
 }
 
-fn check(schema: &[u8], values: &Map) -> Result<(), String> {
-    let schema = decode(schema)?;
+fn check(text: &[u8], values: &Map, tell: &mut dyn FnMut(SchemaStep<'_>)) -> Result<(), String> {
+    let schema = decode(text)?;
+    tell(SchemaStep::Schema(text));
     let values = with_whole_numbers(Json::Object(from_map(values)));
     if glance::holds(&schema, &values) {
         return Ok(());

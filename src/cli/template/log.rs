@@ -46,6 +46,13 @@ impl<'w> Log<'w> {
         }
     }
 
+    /// The same with a text in bytes, which is always put in quotes.
+    pub(super) fn debug_bytes(&mut self, message: &str, key: &str, bytes: &[u8]) {
+        if self.is_verbose {
+            self.plain(&format!("level=DEBUG msg={} {key}={}", quoted_if_needed(message), quote(bytes)));
+        }
+    }
+
     /// A line as it stands.
     pub(super) fn plain(&mut self, text: &str) {
         // Nobody can be told that the standard error is closed.

@@ -25,7 +25,7 @@ use clap::Args;
 
 use super::flags::Arguments;
 use crate::action::SystemAmbient;
-use crate::chart::{self, Chart, Prepared, Values, prepare};
+use crate::chart::{self, Chart, Prepared, SchemaStep, Values, prepare_telling};
 use crate::release::check_release_name;
 use crate::render::{self, Capabilities, KubeVersion, Lookup, RenderOptions, Rendered, on_large_stack};
 use log::Log;
@@ -48,6 +48,41 @@ struct Job<'a> {
     values: Values,
     options: RenderOptions,
     lookup: &'a (dyn Lookup + Sync),
+}
+
+/// What is told once a render is done.
+#[derive(Default)]
+struct Told {
+    warnings: Vec<String>,
+    steps: Vec<Step>,
+}
+
+/// A step of the check of schemas.
+enum Step {
+    Chart(String),
+    Schema(Vec<u8>),
+    Dependencies(String, usize),
+}
+
+impl Step {
+    fn of(step: SchemaStep<'_>) -> Self {
+        match step {
+            SchemaStep::Chart(name) => Self::Chart(name.to_owned()),
+            SchemaStep::Schema(text) => Self::Schema(text.to_owned()),
+            SchemaStep::Dependencies { chart, count } => Self::Dependencies(chart.to_owned(), count),
+        }
+    }
+
+    fn tell(&self, log: &mut Log<'_>) {
+        match self {
+            Self::Chart(name) => log.debug("chart name", &[("chart-name", name)]),
+            Self::Schema(text) => log.debug_bytes("unmarshalled JSON schema", "schema", text),
+            Self::Dependencies(chart, count) => {
+                let attributes = [("chart", chart.as_str()), ("dependencies", &count.to_string())];
+                log.debug("number of dependencies in the chart", &attributes);
+            }
+        }
+    }
 }
 
 /// What came out of a render: nothing to show before the engine ran, else as much as there is.
@@ -186,19 +221,21 @@ impl Job<'_> {
     /// Renders, with room for deep templates, and tells what is to be told.
     fn run_told(&self, log: &mut Log<'_>) -> Result<Outcome> {
         let (outcome, told) = on_large_stack(|| {
-            let mut told = Vec::new();
+            let mut told = Told::default();
             (self.run(&mut told), told)
         })?;
-        for warning in told {
+        for warning in told.warnings {
             log.info(&format!("warning: {warning}"));
         }
+        told.steps.iter().for_each(|step| step.tell(log));
         outcome.map_err(|error| with_value(error, log))
     }
 
-    fn run(&self, warnings: &mut Vec<String>) -> Result<Outcome> {
-        let prepared = prepare(self.chart, &self.values, self.arguments.is_on("skip-schema-validation"));
-        let prepared = prepared?;
-        warnings.extend(prepared.warnings.iter().cloned());
+    fn run(&self, told: &mut Told) -> Result<Outcome> {
+        let (skips, is_verbose) = (self.arguments.is_on("skip-schema-validation"), self.arguments.is_on("debug"));
+        let mut tell = |step: SchemaStep<'_>| told.steps.extend(is_verbose.then(|| Step::of(step)));
+        let prepared = prepare_telling(self.chart, &self.values, skips, &mut tell)?;
+        told.warnings.extend(prepared.warnings.iter().cloned());
         options::check_labels(self.arguments)?;
         let failed = |shown, failure: anyhow::Error| Ok(Outcome { shown: Some(shown), failure: Some(failure) });
         let rendered = self.render(&prepared);

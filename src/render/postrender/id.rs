@@ -6,28 +6,9 @@
 
 use std::fmt;
 
-use serde_json::Value;
-
-/// Kinds without a namespace, for which kustomize takes any namespace to be meant.
-const CLUSTER_KINDS: [&str; 17] = [
-    "APIService",
-    "CSIDriver",
-    "CSINode",
-    "ClusterRole",
-    "ClusterRoleBinding",
-    "CustomResourceDefinition",
-    "IngressClass",
-    "MutatingWebhookConfiguration",
-    "Namespace",
-    "Node",
-    "PersistentVolume",
-    "PriorityClass",
-    "RuntimeClass",
-    "StorageClass",
-    "ValidatingAdmissionPolicy",
-    "ValidatingWebhookConfiguration",
-    "VolumeAttachment",
-];
+use super::fields;
+use super::schema;
+use crate::goyaml::Node;
 
 /// Group, version, kind, name and namespace; empty where the object does not say.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -37,35 +18,65 @@ pub(super) struct Id {
     pub(super) kind: String,
     pub(super) name: String,
     pub(super) namespace: String,
+    /// Whether kustomize knows that its kind has no namespace.
+    pub(super) is_of_cluster: bool,
 }
 
 impl Id {
-    pub(super) fn of(object: &Value) -> Self {
-        let text = |pointer| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
-        let api_version = text("/apiVersion");
+    pub(super) fn of(object: &Node) -> Self {
+        let text = |node: Option<&Node>| node.map(Node::as_text).unwrap_or_default().to_owned();
+        let metadata = object.field("metadata");
+        let in_metadata = |field| text(metadata.and_then(|it| it.field(field)).filter(|it| !fields::is_empty(it)));
+        let (api_version, kind) = (text(object.field("apiVersion")), text(object.field("kind")));
         let (group, version) = api_version.split_once('/').unwrap_or(("", &api_version));
         Self {
             group: group.to_owned(),
             version: version.to_owned(),
-            kind: text("/kind"),
-            name: text("/metadata/name"),
-            namespace: text("/metadata/namespace"),
+            is_of_cluster: schema::is_cluster_kind(&api_version, &kind),
+            kind,
+            name: in_metadata("name"),
+            namespace: in_metadata("namespace"),
         }
+    }
+
+    /// The same object under the name that it had before.
+    pub(super) fn before(&self, namespace: &str, name: &str, kind: &str) -> Self {
+        Self {
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
+            kind: kind.to_owned(),
+            is_of_cluster: false,
+            ..self.clone()
+        }
+    }
+
+    /// Group and version in one.
+    pub(super) fn api_version(&self) -> String {
+        if self.group.is_empty() { self.version.clone() } else { format!("{}/{}", self.group, self.version) }
     }
 
     /// The namespace that selectors look at: `default` where there is none, a mark for kinds without.
     pub(super) fn effective_namespace(&self) -> &str {
         match self.namespace.as_str() {
-            _ if CLUSTER_KINDS.contains(&self.kind.as_str()) => "_non_namespaceable_",
+            _ if self.is_of_cluster => "_non_namespaceable_",
             "" => "default",
             namespace => namespace,
         }
     }
 
+    /// Whether both are in one namespace, as far as selectors can tell.
+    pub(super) fn is_in_same_namespace(&self, other: &Self) -> bool {
+        self.effective_namespace() == other.effective_namespace()
+    }
+
+    /// What tells objects apart.
+    pub(super) fn key(&self) -> [&str; 5] {
+        [&self.group, &self.version, &self.kind, &self.name, self.effective_namespace()]
+    }
+
     /// Whether both name the same object.
     pub(super) fn is_same(&self, other: &Self) -> bool {
-        (&self.group, &self.version, &self.kind, &self.name) == (&other.group, &other.version, &other.kind, &other.name)
-            && self.effective_namespace() == other.effective_namespace()
+        self.key() == other.key()
     }
 }
 

@@ -5,7 +5,19 @@
 //! **Invariant:** only images of containers and of image volumes change, never those in a CustomResourceDefinition.
 
 use regex::Regex;
-use serde_json::Value;
+
+use super::fields;
+use crate::goyaml::{Content, Node, Tag};
+
+/// Where images are, beside lists of containers.
+const PLACES: [&[&str]; 6] = [
+    &["spec", "containers", "image"],
+    &["spec", "initContainers", "image"],
+    &["spec", "volumes", "image", "reference"],
+    &["spec", "template", "spec", "containers", "image"],
+    &["spec", "template", "spec", "initContainers", "image"],
+    &["spec", "template", "spec", "volumes", "image", "reference"],
+];
 
 /// What to put in the place of an image.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -34,46 +46,72 @@ impl<'a> Rule<'a> {
         Ok(Self { image, pattern })
     }
 
-    pub(super) fn apply(&self, object: &mut Value) {
-        if object.get("kind").and_then(Value::as_str) == Some("CustomResourceDefinition") {
-            return;
+    pub(super) fn apply(&self, object: &mut Node) -> Result<(), String> {
+        if object.field("kind").map(Node::as_text) == Some("CustomResourceDefinition") {
+            return Ok(());
         }
-        self.walk(object);
-        for spec in ["/spec", "/spec/template/spec"] {
-            let volumes =
-                object.pointer_mut(spec).and_then(|spec| spec.get_mut("volumes")).and_then(Value::as_array_mut);
-            for volume in volumes.into_iter().flatten() {
-                if let Some(reference) = volume.pointer_mut("/image/reference") {
-                    self.replace(reference);
-                }
-            }
-        }
+        self.walk(object)?;
+        PLACES.iter().try_for_each(|place| self.follow(object, place))
     }
 
     /// Lists of containers count wherever they are, in custom resources as well.
-    fn walk(&self, value: &mut Value) {
-        match value {
-            Value::Object(fields) => {
-                for (name, value) in fields.iter_mut() {
-                    self.walk(value);
-                    if matches!(name.as_str(), "containers" | "initContainers") {
-                        let containers = value.as_array_mut().into_iter().flatten();
-                        containers
-                            .filter_map(|container| container.get_mut("image"))
-                            .for_each(|image| self.replace(image));
+    fn walk(&self, node: &mut Node) -> Result<(), String> {
+        match &mut node.content {
+            Content::Mapping(fields) => fields.iter_mut().try_for_each(|(key, value)| {
+                let name = key.as_text();
+                let done = self.walk(value).and_then(|()| match &mut value.content {
+                    Content::Sequence(items) if matches!(name, "containers" | "initContainers") => {
+                        items.iter_mut().try_for_each(|container| self.in_container(container))
                     }
-                }
-            }
-            Value::Array(items) => items.iter_mut().for_each(|item| self.walk(item)),
-            _ => {}
+                    _ => Ok(()),
+                });
+                done.map_err(|fault| fields::inside(name, &fault))
+            }),
+            Content::Sequence(items) => items.iter_mut().try_for_each(|item| self.walk(item)),
+            Content::Scalar(_) => Ok(()),
         }
     }
 
-    fn replace(&self, place: &mut Value) {
-        if let Value::String(text) = place
-            && self.pattern.is_match(text)
-        {
-            *text = self.image.renamed(text);
+    fn in_container(&self, container: &mut Node) -> Result<(), String> {
+        fields::fields_mut(container)?;
+        container.field_mut("image").map_or(Ok(()), |image| self.replace(image))
+    }
+
+    /// Goes along a path, through lists wherever they are.
+    fn follow(&self, node: &mut Node, path: &[&str]) -> Result<(), String> {
+        let Some((name, rest)) = path.split_first() else { return self.replace(node) };
+        if node.is_null() {
+            return Ok(());
+        }
+        match &mut node.content {
+            Content::Sequence(items) => items.iter_mut().try_for_each(|item| self.follow(item, path)),
+            Content::Mapping(_) => {
+                let next = node.field_mut(name).map_or(Ok(()), |next| {
+                    // A list that is null is made an empty one.
+                    if next.is_null() && matches!(*name, "containers" | "initContainers" | "volumes") {
+                        *next = Node::sequence(Vec::new());
+                    }
+                    self.follow(next, rest)
+                });
+                next.map_err(|fault| fields::inside(name, &fault))
+            }
+            Content::Scalar(_) => Err(fields::misshapen(node, "mapping or list")),
+        }
+    }
+
+    fn replace(&self, place: &mut Node) -> Result<(), String> {
+        let wrong = fields::misshapen(place, "scalar");
+        let is_null = place.is_null();
+        match &mut place.content {
+            Content::Scalar(text) if self.pattern.is_match(text) => {
+                *text = self.image.renamed(text);
+                // Its type is to be guessed anew.
+                place.tag = Tag::None;
+                Ok(())
+            }
+            Content::Scalar(_) => Ok(()),
+            _ if is_null => Ok(()),
+            _ => Err(wrong),
         }
     }
 }

@@ -3,122 +3,89 @@
 //! Counterpart: `gopkg.in/evanphx/json-patch.v4` 4.13, as kustomize uses it. Beside the standard:
 //! - `-1` is the last place of a list, in `add` the one behind it.
 //! - A field that is missing is null to `copy`, `test` and `replace`, and so is a `value` that is missing; parents are never made.
-//! - Annotations are there for operations even where the object has none, since kustomize keeps notes of its own in them. After
-//!   operations all of them are texts.
+//! - What is wrong with an operation is only told where there is an object for it.
+//! - The object is written anew: all numbers are floats of 64 bits, aliases and the style of scalars are forgotten.
 //!
 //! **Invariant:** errors name the operation and its path, not the value.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use super::documents;
+use super::{fields, notes};
+use crate::goyaml::{self, Node};
 
-/// An operation.
+/// An operation as it is written; what it lacks is missed when it is carried out.
 pub(super) struct Operation {
-    word: Word,
-    path: String,
-    from: String,
+    word: String,
+    path: Option<String>,
+    from: Option<String>,
     value: Value,
 }
 
-#[derive(Clone, Copy)]
-enum Word {
-    Add,
-    Remove,
-    Replace,
-    Move,
-    Copy,
-    Test,
-}
-
-impl Word {
-    const ALL: [Self; 6] = [Self::Add, Self::Remove, Self::Replace, Self::Move, Self::Copy, Self::Test];
-
-    fn text(self) -> &'static str {
-        match self {
-            Self::Add => "add",
-            Self::Remove => "remove",
-            Self::Replace => "replace",
-            Self::Move => "move",
-            Self::Copy => "copy",
-            Self::Test => "test",
-        }
-    }
-
-    fn needs_from(self) -> bool {
-        matches!(self, Self::Move | Self::Copy)
-    }
-}
-
-/// Reads operations.
-pub(super) fn parse(operations: Value) -> Result<Vec<Operation>, String> {
-    let Value::Array(operations) = operations else { return Err("JSON6902 operations must be a list".to_owned()) };
-    let read = |(index, mut operation): (usize, Value)| {
-        let text = |field: &str| operation.get(field).and_then(Value::as_str).map(str::to_owned);
-        let (kind, path, from) = (text("op").unwrap_or_default(), text("path"), text("from"));
-        let word = Word::ALL.into_iter().find(|word| word.text() == kind);
-        let value = operation.get_mut("value").map(Value::take).unwrap_or_default();
-        match (word, path, from) {
-            (Some(word), Some(path), from) if from.is_some() || !word.needs_from() => {
-                Ok(Operation { word, path, from: from.unwrap_or_default(), value })
-            }
-            (_, path, _) => {
-                let path = path.unwrap_or_default();
-                Err(format!("operation {index} ({kind:?} on {path:?}) is not a JSON6902 operation"))
-            }
-        }
+/// Reads operations; nothing but a list of mappings is one of operations.
+pub(super) fn parse(operations: Value) -> Option<Vec<Operation>> {
+    let operations = match operations {
+        Value::Null => Vec::new(),
+        Value::Array(operations) => operations,
+        _ => return None,
     };
-    operations.into_iter().enumerate().map(read).collect()
+    let read = |mut operation: Value| {
+        let text = |field: &str| operation.get(field).and_then(Value::as_str).map(str::to_owned);
+        let (word, path, from) = (text("op").unwrap_or_default(), text("path"), text("from"));
+        let value = operation.get_mut("value").map(Value::take).unwrap_or_default();
+        (operation.is_object() || operation.is_null()).then_some(Operation { word, path, from, value })
+    };
+    operations.into_iter().map(read).collect()
 }
 
-/// Carries out operations in order.
-pub(super) fn apply(object: &mut Value, operations: &[Operation]) -> Result<(), String> {
-    add_annotations(object);
+/// Carries out operations on an object, which keeps kustomize's notes; all of its annotations are texts afterwards.
+pub(super) fn change(object: &mut Node, operations: &[Operation]) -> Result<(), String> {
+    notes::store_id(object)?;
+    let notes = notes::internal(object);
+    let mut json = object.to_json().map_err(|error| error.to_string())?;
     for (index, operation) in operations.iter().enumerate() {
-        operation.apply(object).map_err(|why| {
-            let (word, path) = (operation.word.text(), &operation.path);
+        operation.apply(&mut json).map_err(|why| {
+            let (word, path) = (&operation.word, operation.path.as_deref().unwrap_or_default());
             format!("operation {index}: {word} operation does not apply to {path:?}: {why}")
         })?;
     }
-    if object.get("kind").and_then(Value::as_str).is_none_or(str::is_empty) {
-        return Err("it leaves the object without a kind".to_owned());
-    }
-    if !object.get("metadata").is_some_and(Value::is_object) {
-        return Err("metadata is not a mapping".to_owned());
-    }
-    documents::make_annotations_texts(object)?;
-    documents::remove_empty_annotations(object);
+    let text = goyaml::to_string_pretty(&crate::value::Value::from_json(&json)).map_err(|error| error.to_string())?;
+    let changed = Node::read(text).map_err(|error| error.to_string())?;
+    *object = changed.unwrap_or_else(|| Node::mapping(Vec::new()));
+    let mut annotations = fields::texts(object, "annotations");
+    annotations.extend(notes);
+    // What is wrong with the metadata is told later.
+    let _ = fields::set_texts(object, "annotations", &annotations);
     Ok(())
-}
-
-fn add_annotations(object: &mut Value) {
-    if let Some(Value::Object(metadata)) = object.get_mut("metadata")
-        && metadata.get("annotations").is_none_or(Value::is_null)
-    {
-        metadata.insert("annotations".to_owned(), Value::Object(Map::new()));
-    }
 }
 
 const MISSING: &str = "doc is missing path";
 
 impl Operation {
     fn apply(&self, object: &mut Value) -> Result<(), &'static str> {
-        match self.word {
-            Word::Add => add(object, &self.path, self.value.clone()),
-            Word::Remove => remove(object, &self.path).map(drop),
-            Word::Replace => replace(object, &self.path, self.value.clone()),
-            Word::Move => {
-                let value = remove(object, &self.from).map_err(|_| "doc is missing the from path")?;
-                add(object, &self.path, value)
+        let path = || self.path.as_deref().ok_or("it has no path");
+        let from = || self.from.as_deref().ok_or("it has no from");
+        match self.word.as_str() {
+            "add" => add(object, path()?, self.value.clone()),
+            "remove" => remove(object, path()?).map(drop),
+            "replace" => replace(object, path()?, self.value.clone()),
+            "move" => {
+                let value = remove(object, from()?).map_err(|_| "doc is missing the from path")?;
+                add(object, path()?, value)
             }
-            Word::Copy => {
-                let value = get(object, &self.from).ok_or("doc is missing the from path")?;
-                add(object, &self.path, value)
+            "copy" => {
+                let value = get(object, from()?).ok_or("doc is missing the from path")?;
+                add(object, path()?, value)
             }
-            Word::Test => match get(object, &self.path) {
-                Some(value) if value == self.value => Ok(()),
-                Some(_) => Err("test failed"),
-                None => Err(MISSING),
-            },
+            "test" => {
+                let path = path()?;
+                let value = if path.is_empty() { Some(object.clone()) } else { get(object, path) };
+                match value {
+                    Some(value) if value == self.value => Ok(()),
+                    Some(_) => Err("test failed"),
+                    None => Err(MISSING),
+                }
+            }
+            _ => Err("there is no such operation"),
         }
     }
 }
@@ -154,9 +121,6 @@ fn index(token: &str, length: usize) -> Option<usize> {
 
 /// The value there; null for a field that is missing.
 fn get(object: &mut Value, path: &str) -> Option<Value> {
-    if path.is_empty() {
-        return Some(object.clone());
-    }
     let (parent, key) = place(object, path)?;
     match parent {
         Value::Object(fields) => Some(fields.get(&key).cloned().unwrap_or_default()),

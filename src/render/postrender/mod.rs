@@ -1,34 +1,31 @@
 //! Changes of the user's to what a chart rendered: patches, images, common labels and annotations.
 //!
 //! ```text
-//! Rendered ──▶ patches and images of each post-renderer, in order ──▶ common metadata ──▶ Rendered
+//! Rendered ──▶ trees ──▶ patches and images of each post-renderer, in order ──▶ common metadata ──▶ Rendered
 //! ```
 //!
-//! Counterpart: `internal/postrender` of helm-controller 1.6 and the kustomize (api 0.21.1) that it calls. The differences:
-//! - Documents that nothing changes keep their text; kustomize reformats all of them. Changed ones are written as sigs.k8s.io/yaml would.
-//! - An element of a keyed list that lacks the key is an error; kustomize empties the list.
-//! - A port without a protocol means the port of that number; kustomize drops it where other ports name theirs.
-//! - A number or boolean in the place of a text becomes a text if the old one needs quotes in YAML; to kustomize, it is enough that the
-//!   chart has it in quotes.
-//! - null removes a label or annotation; in a patch with a target, kustomize makes it the text `null`.
-//! - A directive for a list that the object does not have means nothing; kustomize leaves it in the list.
-//! - JSON6902 operations keep whole numbers beyond 2^53 as they are; kustomize rounds them.
-//! - `$patch: replace` on an element of a keyed list replaces the element; in kustomize it does nothing. `$retainKeys`,
-//!   `$deleteFromPrimitiveList` and `$setElementOrder` mean what they mean to the API server; kustomize leaves them in the object.
-//! - Documents and patches are YAML as Helm reads it, where a bare `yes` or `on` is a boolean; to kustomize it is text.
-//! - Objects of the same kind and name, and ones that have no name yet, are no error by themselves. What has another shape than its kind
-//!   demands (a text for a list) is left to the API server to refuse.
+//! Counterpart: `internal/postrender` of helm-controller 1.6 and the kustomize (api 0.21.1) that it calls, between Helm's `annotateAndMerge`
+//! and `splitAndDeannotate`. It works on trees that remember how scalars were written ([`Node`]), since much of what kustomize does hangs
+//! on that: a number that takes the place of a text in quotes becomes a text, a bare `yes` is one. The differences:
+//! - Documents that mean the same afterwards keep their text; kustomize writes all of them anew.
+//! - Objects of the same kind and name, and ones that have no name yet, are no error as long as no patch made them so.
+//! - Heads are read, and hooks told apart, before patches: an annotation that is no text is refused even where one would put it right.
+//! - Faults of fields are told by their path, without the text around it.
+//! - To a JSON6902 `test`, a null that was copied is a null, and letters that Go escapes in JSON are themselves.
 //!
 //! **Invariant:** errors name objects and paths, never values.
 
 mod documents;
+mod fields;
 mod id;
 mod images;
 mod json6902;
 mod labels;
+mod merge;
+mod notes;
 mod patch;
+mod references;
 mod schema;
-mod strategic;
 mod target;
 
 pub use images::Image;
@@ -37,10 +34,10 @@ pub use target::Target;
 
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value};
-
 use self::documents::{Entry, Object};
+use self::id::Id;
 use super::{Error, Rendered};
+use crate::goyaml::Node;
 
 /// Everything that is to happen to the documents of a release.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -88,95 +85,107 @@ impl PostRendering {
         if self.is_empty() {
             return Ok(rendered);
         }
-        let documents = std::mem::take(&mut rendered.documents);
+        let mut documents: Vec<Entry> =
+            std::mem::take(&mut rendered.documents).into_iter().map(Entry::of_document).collect();
         let hooks = std::mem::take(&mut rendered.hooks);
-        let documents = documents::of_documents(documents)?;
-        let hooks = documents::of_hooks(hooks)?;
-        let entries = match self.strategy {
-            PostRenderStrategy::Combined => {
-                let mut all = documents;
-                all.extend(hooks);
-                self.run("files", all)?
+        if self.strategy == PostRenderStrategy::NoHooks {
+            rendered.hooks = hooks;
+            self.run("manifests", documents, &mut rendered)?;
+        } else {
+            let hooks: Vec<Entry> = hooks.into_iter().map(Entry::of_hook).collect();
+            if self.strategy == PostRenderStrategy::Separate {
+                self.run("hooks", hooks, &mut rendered)?;
+                self.run("manifests", documents, &mut rendered)?;
+            } else {
+                documents.extend(hooks);
+                self.run("files", documents, &mut rendered)?;
             }
-            PostRenderStrategy::Separate => {
-                let mut all = self.run("hooks", hooks)?;
-                all.extend(self.run("manifests", documents)?);
-                all
-            }
-            PostRenderStrategy::NoHooks => {
-                let mut all = hooks;
-                all.extend(self.run("manifests", documents)?);
-                all
-            }
-        };
-        documents::collect(entries, &mut rendered)?;
+        }
+        documents::sort(&mut rendered);
         Ok(rendered)
     }
 
     /// One pass over a group of documents; Helm skips groups that are empty.
-    fn run(&self, group: &'static str, mut entries: Vec<Entry>) -> Result<Vec<Entry>, Error> {
+    fn run(&self, group: &'static str, entries: Vec<Entry>, rendered: &mut Rendered) -> Result<(), Error> {
         if entries.is_empty() {
-            return Ok(entries);
+            return Ok(());
         }
-        let failure = |message| Error::PostRender { group, message };
+        let failure = |message: String| Error::PostRender { group, message };
+        let objects = documents::objects(&entries).map_err(failure)?;
+        let objects = self.change(objects).map_err(failure)?;
+        let finished = objects.into_iter().enumerate().map(|(number, object)| object.finish(number, group));
+        let finished = finished.collect::<Result<Vec<_>, _>>().map_err(failure)?;
+        documents::collect(entries, finished, rendered)
+    }
+
+    fn change(&self, mut objects: Vec<Object>) -> Result<Vec<Object>, String> {
         for (index, renderer) in self.renderers.iter().enumerate() {
-            renderer
-                .run(&mut entries)
-                .map_err(|message| failure(format!("post-renderer {index} of the release: {message}")))?;
+            let within = |message| format!("post-renderer {index} of the release: {message}");
+            renderer.run(&mut objects).map_err(within)?;
+            objects.iter_mut().try_for_each(Object::reread).map_err(within)?;
         }
-        let objects = entries.iter_mut().flat_map(|entry| &mut entry.objects);
-        for object in objects.filter(|object| !object.value.is_null()) {
-            set_metadata(object, "labels", &self.labels).map_err(failure)?;
-            set_metadata(object, "annotations", &self.annotations).map_err(failure)?;
+        documents::inline_lists(&mut objects)?;
+        for object in &mut objects {
+            let id = Id::of(&object.node);
+            for (field, pairs) in [("labels", &self.labels), ("annotations", &self.annotations)] {
+                add_pairs(&mut object.node, field, pairs).map_err(|fault| format!("{id}: {fault}"))?;
+            }
         }
-        Ok(entries)
+        Ok(objects)
     }
 }
 
 impl PostRenderer {
-    fn run(&self, entries: &mut [Entry]) -> Result<(), String> {
-        for object in entries.iter_mut().flat_map(|entry| &mut entry.objects) {
-            object.begin();
-        }
-        for (index, patch) in self.patches.iter().enumerate() {
-            patch.apply(entries).map_err(|message| format!("patch {index}: {message}"))?;
+    fn run(&self, objects: &mut Vec<Object>) -> Result<(), String> {
+        documents::inline_lists(objects)?;
+        let numbered = |index: usize| move |message: String| format!("patch {index}: {message}");
+        let parse = |(index, patch): (usize, &Patch)| patch.parse().map_err(numbered(index));
+        let parsed = self.patches.iter().enumerate().map(parse).collect::<Result<Vec<_>, _>>()?;
+        for (index, (patch, parsed)) in self.patches.iter().zip(&parsed).enumerate() {
+            patch.apply(parsed, objects).map_err(numbered(index))?;
         }
         for (index, image) in self.images.iter().enumerate() {
             let rule = images::Rule::new(image).map_err(|message| format!("image {index}: {message}"))?;
-            for object in entries.iter_mut().flat_map(|entry| &mut entry.objects) {
-                rule.apply(&mut object.value);
+            for object in &mut *objects {
+                let id = Id::of(&object.node);
+                rule.apply(&mut object.node).map_err(|fault| format!("image {index}: {id}: {fault}"))?;
             }
         }
-        for object in entries.iter_mut().flat_map(|entry| &mut entry.objects) {
-            let id = object.id();
-            documents::make_annotations_texts(&mut object.value).map_err(|message| format!("{id}: {message}"))?;
+        references::follow(objects)?;
+        for object in &*objects {
+            documents::check(&object.node, object.is_odd)?;
         }
-        Ok(())
+        documents::check_names(objects)?;
+        objects.retain(|object| {
+            let annotations = fields::texts(&object.node, "annotations");
+            annotations.get(LOCAL_CONFIG).is_none_or(|local| local == "false")
+        });
+        objects.iter_mut().try_for_each(|object| notes::remove(&mut object.node))
     }
 }
 
+/// Objects with this annotation are for kustomize's own use, unless it is "false".
+const LOCAL_CONFIG: &str = "config.kubernetes.io/local-config";
+
 /// Sets labels or annotations of an object, and of nothing inside it.
-fn set_metadata(object: &mut Object, field: &str, pairs: &BTreeMap<String, String>) -> Result<(), String> {
+fn add_pairs(object: &mut Node, field: &str, pairs: &BTreeMap<String, String>) -> Result<(), String> {
     if pairs.is_empty() {
         return Ok(());
     }
-    let id = object.id();
-    let misshapen = |place: &str| format!("{id}: {place} is not a mapping");
-    let metadata = table(&mut object.value, "metadata").ok_or_else(|| misshapen("metadata"))?;
-    let place = metadata.entry(field).or_insert(Value::Null);
-    if place.is_null() {
-        *place = Value::Object(Map::new());
+    make_up(object, "metadata");
+    fields::inner_mut(object, "metadata")?;
+    let Some(metadata) = object.field_mut("metadata") else { return Ok(()) };
+    make_up(metadata, field);
+    let place = fields::inner_mut(metadata, field).map_err(|fault| fields::inside("metadata", &fault))?;
+    if let Some(place) = place {
+        pairs.iter().try_for_each(|(key, text)| fields::set(place, key, Node::text(text), false))?;
     }
-    let place = place.as_object_mut().ok_or_else(|| misshapen(field))?;
-    place.extend(pairs.iter().map(|(key, value)| (key.clone(), Value::String(value.clone()))));
     Ok(())
 }
 
-/// A table inside an object, made where it is missing.
-fn table<'a>(object: &'a mut Value, field: &str) -> Option<&'a mut Map<String, Value>> {
-    let place = object.as_object_mut()?.entry(field).or_insert(Value::Null);
-    if place.is_null() {
-        *place = Value::Object(Map::new());
+/// Makes a mapping of a field that is null.
+fn make_up(node: &mut Node, field: &str) {
+    if let Some(place) = node.field_mut(field).filter(|place| place.is_null()) {
+        *place = Node::mapping(Vec::new());
     }
-    place.as_object_mut()
 }

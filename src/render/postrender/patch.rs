@@ -2,15 +2,15 @@
 //!
 //! Counterpart: `PatchTransformer` of kustomize api 0.21.1.
 //!
-//! **Invariant:** no patch changes the kind, version or namespace of an object by strategic merge, nor its name.
+//! **Invariant:** no patch changes the kind or namespace of an object by strategic merge, nor its name.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use super::documents::{Entry, Object};
+use super::documents::Object;
 use super::id::Id;
 use super::target::Target;
-use super::{documents, json6902, schema, strategic};
-use crate::goyaml;
+use super::{documents, fields, json6902, merge, notes};
+use crate::goyaml::{self, Content, Node};
 
 /// A patch and the objects it is for.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,85 +32,107 @@ pub enum PatchContent {
     Operations(Value),
 }
 
-enum Parsed {
-    Objects(Vec<Map<String, Value>>),
+/// A patch that was read.
+pub(super) enum Parsed {
+    Objects(Vec<Node>),
     Operations(Vec<json6902::Operation>),
+    /// It says nothing, and so it is for no object.
+    Nothing,
 }
 
 impl Patch {
-    pub(super) fn apply(&self, entries: &mut [Entry]) -> Result<(), String> {
-        let parsed = match &self.content {
-            PatchContent::Text(text) => parse(text)?,
-            PatchContent::Object(object) => Parsed::Objects(vec![named(object.clone())?]),
-            PatchContent::Operations(operations) => Parsed::Operations(json6902::parse(operations.clone())?),
-        };
+    /// Reads what the patch says.
+    pub(super) fn parse(&self) -> Result<Parsed, String> {
+        match &self.content {
+            PatchContent::Text(text) => parse(text),
+            PatchContent::Object(object) => {
+                let text = goyaml::to_string_json(object).map_err(|error| error.to_string())?;
+                documents::nodes(&text).map(Parsed::Objects)
+            }
+            PatchContent::Operations(operations) => {
+                let operations = json6902::parse(operations.clone());
+                operations.map(Parsed::Operations).ok_or_else(|| "JSON6902 operations must be a list".to_owned())
+            }
+        }
+    }
+
+    pub(super) fn apply(&self, parsed: &Parsed, objects: &mut Vec<Object>) -> Result<(), String> {
         match (parsed, &self.target) {
+            (Parsed::Nothing, _) => Ok(()),
             (Parsed::Operations(_), None) => Err("a JSON6902 patch must have a target".to_owned()),
-            (Parsed::Operations(operations), Some(target)) => for_each(entries, target, |object| {
-                let id = object.id();
-                json6902::apply(&mut object.value, &operations).map_err(|message| format!("{id}: {message}"))
+            (Parsed::Operations(operations), Some(target)) => for_each(objects, target, |object| {
+                let id = Id::of(&object.node);
+                json6902::change(&mut object.node, operations).map_err(|message| format!("{id}: {message}"))
             }),
-            (Parsed::Objects(patches), None) => patches.iter().try_for_each(|patch| merge_named(entries, patch)),
+            (Parsed::Objects(patches), None) => patches.iter().try_for_each(|patch| merge_named(objects, patch)),
             (Parsed::Objects(patches), Some(target)) => match patches.as_slice() {
                 [patch] => {
-                    let patch = with_texts(patch.clone())?;
-                    for_each(entries, target, |object| merge(object, &patch))
+                    for_each(objects, target, |object| merge(object, &fitted(patch, &object.node)?))?;
+                    objects.retain(|object| !fields::is_empty(&object.node));
+                    documents::check_names(objects)
                 }
                 _ => Err("several strategic merge patches in one patch cannot have a target".to_owned()),
             },
-        }
+        }?;
+        objects.retain(|object| !fields::is_empty(&object.node));
+        Ok(())
     }
 }
 
 fn parse(text: &str) -> Result<Parsed, String> {
-    let unreadable = || "is neither a strategic merge patch nor a list of JSON6902 operations".to_owned();
-    if text.trim().is_empty() {
+    let text = text.trim();
+    if text.is_empty() {
         return Err("the patch is empty".to_owned());
     }
-    let documents = goyaml::documents(text.trim()).map_err(|_| unreadable())?;
-    let mut documents: Vec<Value> = documents.into_iter().filter(|document| !document.is_null()).collect();
-    match documents.first() {
-        Some(Value::Array(_)) => json6902::parse(documents.swap_remove(0)).map(Parsed::Operations),
-        Some(_) => documents.into_iter().map(named).collect::<Result<_, _>>().map(Parsed::Objects),
-        None => Err(unreadable()),
+    let objects = documents::nodes(text);
+    let json = if text.starts_with('[') { serde_json::from_str(text).ok() } else { goyaml::from_str(text).ok() };
+    match (objects, json.and_then(json6902::parse)) {
+        (Ok(objects), _) if objects.is_empty() => Ok(Parsed::Nothing),
+        (Ok(objects), _) => Ok(Parsed::Objects(objects)),
+        (Err(_), Some(operations)) => Ok(Parsed::Operations(operations)),
+        (Err(fault), None) => {
+            Err(format!("is neither a strategic merge patch ({fault}) nor a list of JSON6902 operations"))
+        }
     }
 }
 
-/// A strategic merge patch names its object, even where a target overrules the name.
-fn named(patch: Value) -> Result<Map<String, Value>, String> {
-    let id = Id::of(&patch);
-    match patch {
-        Value::Object(fields) if !id.kind.is_empty() && !id.name.is_empty() => Ok(fields),
-        Value::Object(_) => Err("a strategic merge patch must have kind and metadata.name".to_owned()),
-        _ => Err("is neither a strategic merge patch nor a list of JSON6902 operations".to_owned()),
-    }
-}
-
-/// With a target, kustomize makes texts of a patch's labels and annotations, and leaves out empty ones.
-fn with_texts(mut patch: Map<String, Value>) -> Result<Map<String, Value>, String> {
-    let Some(Value::Object(metadata)) = patch.get_mut("metadata") else { return Ok(patch) };
+/// A patch with a target has the type and the texts that it would have as an object of the target's.
+fn fitted(patch: &Node, object: &Node) -> Result<Node, String> {
+    let (own, id) = (Id::of(patch), Id::of(object));
+    let mut patch = patch.clone();
     for field in ["labels", "annotations"] {
-        let Some(Value::Object(pairs)) = metadata.get_mut(field) else { continue };
-        for value in pairs.values_mut().filter(|value| !value.is_string() && !value.is_null()) {
-            *value = Value::String(documents::scalar_text(value)?);
-        }
-        if pairs.is_empty() {
-            metadata.remove(field);
-        }
+        let texts = fields::texts(&patch, field);
+        fields::set_texts(&mut patch, field, &texts)?;
+    }
+    name(&mut patch, &own)?;
+    if let Some(all) = fields::fields_mut(&mut patch)? {
+        fields::set(all, "apiVersion", Node::plain(id.api_version()), false)?;
+        fields::set(all, "kind", Node::plain(own.kind), false)?;
     }
     Ok(patch)
 }
 
+/// Gives an object its name and namespace.
+fn name(object: &mut Node, id: &Id) -> Result<(), String> {
+    fields::set_in_metadata(object, "name", Node::plain(&id.name))?;
+    if !id.namespace.is_empty() {
+        return fields::set_in_metadata(object, "namespace", Node::plain(&id.namespace));
+    }
+    if let Some(Content::Mapping(metadata)) = object.field_mut("metadata").map(|metadata| &mut metadata.content) {
+        fields::clear(metadata, "namespace");
+    }
+    Ok(())
+}
+
 fn for_each(
-    entries: &mut [Entry],
+    objects: &mut [Object],
     target: &Target,
     mut change: impl FnMut(&mut Object) -> Result<(), String>,
 ) -> Result<(), String> {
     let matcher = target.matcher()?;
-    let objects = entries.iter_mut().flat_map(|entry| &mut entry.objects);
     let mut meant = Vec::new();
-    for object in objects.filter(|object| !object.value.is_null()) {
-        if matcher.matches(object)? {
+    for object in objects {
+        if matcher.matches(&object.node)? {
             meant.push(object);
         }
     }
@@ -118,12 +140,13 @@ fn for_each(
 }
 
 /// Merges a patch into the one object that it names.
-fn merge_named(entries: &mut [Entry], patch: &Map<String, Value>) -> Result<(), String> {
-    let id = Id::of(&Value::Object(patch.clone()));
-    let is_meant =
-        |object: &&mut Object| !object.value.is_null() && (object.id().is_same(&id) || object.original.is_same(&id));
-    let objects = entries.iter_mut().flat_map(|entry| &mut entry.objects);
-    let mut meant: Vec<&mut Object> = objects.filter(is_meant).collect();
+fn merge_named(objects: &mut [Object], patch: &Node) -> Result<(), String> {
+    let id = notes::original_id(patch);
+    let is_meant = |object: &&mut Object| {
+        let ids = notes::previous_ids(&object.node).into_iter().chain([Id::of(&object.node)]);
+        !fields::is_empty(&object.node) && ids.into_iter().any(|own| own.is_same(&id))
+    };
+    let mut meant: Vec<&mut Object> = objects.iter_mut().filter(is_meant).collect();
     let count = match meant.as_mut_slice() {
         [object] => return merge(object, patch),
         [] => "no matches",
@@ -135,31 +158,18 @@ fn merge_named(entries: &mut [Entry], patch: &Map<String, Value>) -> Result<(), 
 }
 
 /// Merges a patch into an object, which keeps what it is called.
-fn merge(object: &mut Object, patch: &Map<String, Value>) -> Result<(), String> {
-    // To kustomize, an object is not there to be replaced as a whole.
-    if patch.get("$patch").and_then(Value::as_str) == Some("replace") {
-        return Ok(());
-    }
-    let id = object.id();
-    let api_version = object.value.get("apiVersion").cloned().unwrap_or_else(|| Value::String(String::new()));
-    let Value::Object(fields) = &mut object.value else { return Ok(()) };
-    let remains =
-        strategic::merge(fields, patch.clone(), schema::of(&id)).map_err(|message| format!("{id}: {message}"))?;
+fn merge(object: &mut Object, patch: &Node) -> Result<(), String> {
+    let id = Id::of(&object.node);
+    let remains = merge::merge(&mut object.node, patch).map_err(|message| format!("{id}: {message}"))?;
     if !remains {
-        object.value = Value::Null;
+        object.node = Node::mapping(Vec::new());
         return Ok(());
     }
-    fields.insert("apiVersion".to_owned(), api_version);
-    fields.insert("kind".to_owned(), id.kind.into());
-    let metadata = fields.entry("metadata").or_insert_with(|| Value::Object(Map::new()));
-    if let Value::Object(metadata) = metadata {
-        for (field, text) in [("name", id.name), ("namespace", id.namespace)] {
-            if text.is_empty() {
-                metadata.remove(field);
-            } else {
-                metadata.insert(field.to_owned(), text.into());
-            }
-        }
+    if fields::is_empty(&object.node) {
+        return Ok(());
     }
-    Ok(())
+    if let Some(all) = fields::fields_mut(&mut object.node)? {
+        fields::set(all, "kind", Node::plain(&id.kind), false)?;
+    }
+    name(&mut object.node, &id)
 }

@@ -6,9 +6,10 @@
 
 use regex::Regex;
 
-use super::documents::Object;
 use super::id::Id;
 use super::labels::{self, Requirement};
+use super::{fields, notes};
+use crate::goyaml::Node;
 
 /// A selector. All parts but the last two are regular expressions over the whole text; an empty part matches everything.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -69,10 +70,10 @@ fn requirements(field: &str, text: &str) -> Result<Vec<Requirement>, String> {
 
 impl Matcher {
     /// Whether the object is meant. Name and namespace may also be those that it had before earlier patches.
-    pub(super) fn matches(&self, object: &Object) -> Result<bool, String> {
-        let (now, before) = (object.id(), &object.original);
+    pub(super) fn matches(&self, object: &Node) -> Result<bool, String> {
+        let (now, before) = (Id::of(object), notes::original_id(object));
         let either =
-            |pattern: Option<&Regex>, part: fn(&Id) -> &str| fits(pattern, part(&now)) || fits(pattern, part(before));
+            |pattern: Option<&Regex>, part: fn(&Id) -> &str| fits(pattern, part(&now)) || fits(pattern, part(&before));
         let is_named = either(self.namespace.as_ref(), Id::effective_namespace)
             && either(self.name.as_ref(), |id| &id.name)
             && fits(self.group.as_ref(), &now.group)
@@ -82,8 +83,8 @@ impl Matcher {
             return Ok(false);
         }
         for (requirements, field) in [(&self.labels, "labels"), (&self.annotations, "annotations")] {
-            let pairs = object.value.get("metadata").and_then(|metadata| metadata.get(field));
-            if !requirements.as_ref().map_err(String::clone)?.iter().all(|it| it.matches(pairs)) {
+            let pairs = fields::texts(object, field);
+            if !requirements.as_ref().map_err(String::clone)?.iter().all(|it| it.matches(&pairs)) {
                 return Ok(false);
             }
         }

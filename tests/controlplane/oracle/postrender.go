@@ -2,8 +2,12 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"sort"
-	"strings"
+	_ "unsafe" // for linkname
+
+	_ "helm.sh/helm/v4/pkg/action"
+	releaseutil "helm.sh/helm/v4/pkg/release/v1/util"
 
 	kustomize "sigs.k8s.io/kustomize/api/builtins"
 	"sigs.k8s.io/kustomize/api/krusty"
@@ -11,6 +15,7 @@ import (
 	"sigs.k8s.io/kustomize/api/resmap"
 	"sigs.k8s.io/kustomize/api/types"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
+	"sigs.k8s.io/yaml"
 )
 
 type postRenderRequest struct {
@@ -26,11 +31,25 @@ type postRenderRequest struct {
 	Annotations map[string]string `json:"annotations"`
 }
 
-// postRender passes a manifest through kustomize, once for each renderer, then through the transformers that common metadata stand for,
-// and gives every object as a text of its own, sorted.
-func postRender(request json.RawMessage) answer {
+// postRender passes a manifest through kustomize as Helm does, once for each renderer, then through the transformers that common metadata
+// stand for, and gives every object as a text of its own with its path, sorted.
+func postRender(request json.RawMessage) (reply answer) {
+	// A panic of kustomize ends the post-renderer as an error does.
+	defer func() {
+		if reason := recover(); reason != nil {
+			reply = unrendered(fmt.Errorf("panic: %v", reason))
+		}
+	}()
 	r := take[postRenderRequest](request)
-	manifest := []byte(strings.Join(r.Documents, "\n---\n"))
+	templates := map[string]string{}
+	for number, text := range r.Documents {
+		templates[fmt.Sprintf("c/templates/%d.yaml", number)] = text
+	}
+	merged, err := annotateAndMerge(templates)
+	if err != nil {
+		return unrendered(err)
+	}
+	manifest := []byte(merged)
 	for _, renderer := range r.Renderers {
 		files := filesys.MakeFsInMemory()
 		config := types.Kustomization{Resources: []string{"objects.yaml"}, Patches: renderer.Patches, Images: renderer.Images}
@@ -59,17 +78,32 @@ func postRender(request json.RawMessage) answer {
 			return unrendered(err)
 		}
 	}
+	if manifest, err = objects.AsYaml(); err != nil {
+		return unrendered(err)
+	}
+	files, err := splitAndDeannotate(string(manifest), "")
+	if err != nil {
+		return unrendered(err)
+	}
 	texts := []string{}
-	for _, object := range objects.Resources() {
-		text, err := object.AsYAML()
-		if err != nil {
-			return unrendered(err)
+	for path, text := range files {
+		for _, document := range releaseutil.SplitManifests(text) {
+			plain, err := yaml.YAMLToJSON([]byte(document))
+			if err != nil {
+				return unrendered(err)
+			}
+			texts = append(texts, "# Source: "+path+"\n"+string(check(yaml.JSONToYAML(plain))))
 		}
-		texts = append(texts, string(text))
 	}
 	sort.Strings(texts)
 	return answer{"objects": texts}
 }
+
+//go:linkname annotateAndMerge helm.sh/helm/v4/pkg/action.annotateAndMerge
+func annotateAndMerge(files map[string]string) (string, error)
+
+//go:linkname splitAndDeannotate helm.sh/helm/v4/pkg/action.splitAndDeannotate
+func splitAndDeannotate(manifest, prefix string) (map[string]string, error)
 
 // unrendered marks the fact, for the text is kustomize's own.
 func unrendered(err error) answer {

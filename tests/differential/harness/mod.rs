@@ -14,6 +14,7 @@ use anyhow::Result;
 use serde_json::Value as Json;
 
 pub(crate) use areas::{Area, drawn_functions, template};
+pub(crate) use here::renderer;
 pub(crate) use oracle::Oracle;
 
 use random::Random;

@@ -2,6 +2,8 @@
 
 mod postrender;
 
+pub(crate) use postrender::renderer;
+
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

@@ -15,7 +15,7 @@ pub(super) fn answer(request: &Json) -> Result<Json, Error> {
         .collect();
     let Sorted { hooks, documents } = sort_files(&files, KindOrder::Install)?;
     let before = Rendered { documents, hooks, ..Rendered::default() };
-    if is_refused(&before.documents)? {
+    if is_refused(&before.documents) {
         return Ok(json!({"fails": true}));
     }
     let rendering = PostRendering {
@@ -27,42 +27,35 @@ pub(super) fn answer(request: &Json) -> Result<Json, Error> {
     let after = rendering.apply(before.clone())?;
     let mut texts = Vec::new();
     for document in &after.documents {
-        let is_kept = before.documents.contains(document);
-        texts.extend(if is_kept { written(document)? } else { vec![document.text.clone()] });
+        // A document that nothing changes keeps its text; kustomize writes it as it writes all others.
+        for object in manifest_objects(&document.text)? {
+            texts.push(format!("# Source: {}\n{}", document.path, goyaml::to_string_json(&object).unwrap_or_default()));
+        }
     }
     texts.sort();
     Ok(json!({"objects": texts}))
 }
 
-/// A document that nothing changes keeps its text; kustomize writes it as it writes all others.
-fn written(document: &Document) -> Result<Vec<String>, Error> {
-    let mut objects = manifest_objects(&document.text)?;
-    for metadata in objects.iter_mut().filter_map(|object| object.get_mut("metadata")?.as_object_mut()) {
-        if metadata.get("annotations") == Some(&json!({})) {
-            metadata.remove("annotations");
-        }
-    }
-    Ok(objects.iter().map(|object| goyaml::to_string_json(object).unwrap_or_default()).collect())
-}
-
 /// What kustomize refuses before it begins: objects without a kind or a name, and two of the same.
-fn is_refused(documents: &[Document]) -> Result<bool, Error> {
+fn is_refused(documents: &[Document]) -> bool {
     let mut seen = BTreeSet::new();
     for document in documents {
-        for object in manifest_objects(&document.text)? {
+        // What only kustomize can read is not looked at.
+        for object in manifest_objects(&document.text).unwrap_or_default() {
             let (kind, metadata) = (text(&object, "kind"), &object["metadata"]);
-            let (name, namespace) = (text(metadata, "name"), text(metadata, "namespace"));
-            let is_nameless = kind.is_empty() || name.is_empty();
+            let (name, namespace) = (scalar(&metadata["name"]), scalar(&metadata["namespace"]));
+            let is_nameless = kind.is_empty() || name.is_empty() && !kind.ends_with("List");
             let namespace = if namespace == "default" { String::new() } else { namespace };
             if is_nameless || !seen.insert((text(&object, "apiVersion"), kind, name, namespace)) {
-                return Ok(true);
+                return true;
             }
         }
     }
-    Ok(false)
+    false
 }
 
-fn renderer(spec: &Json) -> PostRenderer {
+/// A post-renderer as a HelmRelease has it.
+pub(crate) fn renderer(spec: &Json) -> PostRenderer {
     let patch = |patch: &Json| Patch {
         content: PatchContent::Text(text(patch, "patch")),
         target: patch.get("target").map(target),
@@ -88,6 +81,14 @@ fn target(target: &Json) -> Target {
         namespace: text(target, "namespace"),
         label_selector: text(target, "labelSelector"),
         annotation_selector: text(target, "annotationSelector"),
+    }
+}
+
+fn scalar(value: &Json) -> String {
+    match value {
+        Json::String(text) => text.clone(),
+        Json::Number(_) | Json::Bool(_) => value.to_string(),
+        _ => String::new(),
     }
 }
 

@@ -14,11 +14,12 @@ pub(super) fn draw(random: &mut Random) -> Json {
     let documents: Vec<String> = objects.iter().map(|object| text::document(random, object)).collect();
     let objects: Vec<Json> = objects.iter().flat_map(each).cloned().collect();
     let some = 1 + random.below(2) * random.below(2);
-    let renderers: Vec<Json> = (0..some).map(|number| renderer(random, &objects, number == 0)).collect();
+    let renderers: Vec<Json> = (0..some).map(|_| renderer(random, &objects)).collect();
     let mut request = json!({"op": "postrender", "documents": documents, "renderers": renderers});
     for (field, pool) in [("labels", "object label keys"), ("annotations", "object annotation keys")] {
         if random.percent(8) {
-            request[field] = json!({random.of(pool): random.of("object texts")});
+            let key = if random.percent(5) { "1" } else { random.of(pool) };
+            request[field] = json!({key: random.of("object texts")});
         }
     }
     request
@@ -29,9 +30,9 @@ fn each(object: &Json) -> &[Json] {
     object["items"].as_array().map_or(std::slice::from_ref(object), Vec::as_slice)
 }
 
-fn renderer(random: &mut Random, objects: &[Json], is_first: bool) -> Json {
+fn renderer(random: &mut Random, objects: &[Json]) -> Json {
     let some = if objects.is_empty() { 0 } else { random.below(4) };
-    let patches: Vec<Json> = (0..some).map(|number| patch::draw(random, objects, is_first && number == 0)).collect();
+    let patches: Vec<Json> = (0..some).map(|_| patch::draw(random, objects)).collect();
     let some = random.below(2) * random.below(3);
     let images: Vec<Json> = (0..some).map(|_| image(random)).collect();
     json!({"patches": patches, "images": images})

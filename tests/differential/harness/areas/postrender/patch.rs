@@ -2,15 +2,22 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use super::object::{container, value};
+use super::object::{container, plain, value};
 use super::text;
 use crate::harness::random::Random;
 
 /// By which fields the elements of lists are told apart.
 const KEYS: [&str; 8] = ["name", "containerPort", "port", "mountPath", "ip", "uid", "topologyKey", "devicePath"];
 
-/// Only the first patch has directives for lists: those that earlier ones took away have none.
-pub(super) fn draw(random: &mut Random, objects: &[Json], is_first: bool) -> Json {
+pub(super) fn draw(random: &mut Random, objects: &[Json]) -> Json {
+    if random.percent(3) {
+        let mut patch = json!({"patch": random.of("patch texts")});
+        if random.percent(80) {
+            let object = random.below(objects.len());
+            patch["target"] = target(random, &objects[object]);
+        }
+        return patch;
+    }
     let object = &objects[random.below(objects.len())];
     if random.percent(45) {
         let some = 1 + random.below(4);
@@ -33,41 +40,21 @@ pub(super) fn draw(random: &mut Random, objects: &[Json], is_first: bool) -> Jso
     if let Some(namespace) = object["metadata"].get("namespace") {
         patch["metadata"]["namespace"] = namespace.clone();
     }
-    if !is_first {
-        without_list_directives(&mut patch);
-    }
     let misses = random.percent(3);
     if misses {
         patch["metadata"]["name"] = "other".into();
     }
     if random.percent(if misses { 10 } else { 60 }) {
-        return json!({"patch": text::patch(random, &patch)});
+        let mut text = text::patch(random, &patch);
+        if random.percent(4) {
+            let other = &objects[random.below(objects.len())];
+            let named = json!({"name": other["metadata"]["name"], "labels": {"also": "b"}});
+            let more = json!({"apiVersion": other["apiVersion"], "kind": other["kind"], "metadata": named});
+            text = format!("{text}\n---\n{}", text::patch(random, &more));
+        }
+        return json!({"patch": text});
     }
-    without_nulls(&mut patch["metadata"]);
     json!({"patch": text::patch(random, &patch), "target": target(random, object)})
-}
-
-fn without_list_directives(patch: &mut Json) {
-    match patch {
-        Json::Object(fields) => fields.values_mut().for_each(without_list_directives),
-        Json::Array(items) => {
-            items.retain(|item| !item.as_object().is_some_and(|it| it.len() == 1 && it.contains_key("$patch")));
-            items.iter_mut().for_each(without_list_directives);
-        }
-        _ => {}
-    }
-}
-
-/// With a target, kustomize makes a text of a label or annotation that is null.
-fn without_nulls(metadata: &mut Json) {
-    for field in ["labels", "annotations"] {
-        let is_mapping = metadata[field].as_object_mut().map(|pairs| pairs.retain(|_, value| !value.is_null()));
-        if is_mapping.is_none()
-            && let Json::Object(metadata) = metadata
-        {
-            metadata.remove(field);
-        }
-    }
 }
 
 fn target(random: &mut Random, object: &Json) -> Json {
@@ -116,6 +103,7 @@ fn merge(random: &mut Random, old: &Json, depth: usize) -> Json {
         Json::String(text) if ["1", "1.0", "010", "true", "null", "", "~", "- a"].contains(&text.as_str()) => {
             if random.percent(40) { json!(random.below(100)) } else { json!(random.percent(50)) }
         }
+        Json::String(_) if random.percent(5) => plain(random),
         Json::String(_) => random.of("object texts").into(),
         _ => value(random, 3),
     }
@@ -141,7 +129,16 @@ fn merge_fields(random: &mut Random, fields: &Map<String, Json>, depth: usize) -
         patch.insert(random.of("object fields").to_owned(), value(random, 1));
     }
     if depth > 0 && random.percent(4) {
-        patch.insert("$patch".to_owned(), random.pick(&["delete", "replace", "merge", "merge"]).into());
+        let odd = if random.percent(4) { "grow" } else { random.pick(&["delete", "replace", "merge", "merge"]) };
+        patch.insert("$patch".to_owned(), odd.into());
+    }
+    if depth > 0 && random.percent(3) {
+        let name = fields.keys().nth(random.below(fields.len().max(1))).map_or("a", String::as_str);
+        match random.below(3) {
+            0 => patch.insert("$retainKeys".to_owned(), json!([name])),
+            1 => patch.insert(format!("$deleteFromPrimitiveList/{name}"), json!(["a"])),
+            _ => patch.insert(format!("$setElementOrder/{name}"), json!([{"name": "a"}])),
+        };
     }
     Json::Object(patch)
 }
@@ -163,10 +160,6 @@ fn merge_items(random: &mut Random, items: &[Json], depth: usize) -> Json {
                 element[key] = value.clone();
             }
         }
-        // What kustomize makes of "replace" here is left aside.
-        if element["$patch"] == "replace" {
-            element["$patch"] = "delete".into();
-        }
         patch.push(element);
     }
     if random.percent(25)
@@ -179,6 +172,16 @@ fn merge_items(random: &mut Random, items: &[Json], depth: usize) -> Json {
     }
     if random.percent(5) && items.iter().any(|item| keys(item) > 0) {
         patch.push(json!({"$patch": random.pick(&["delete", "replace", "merge"])}));
+    }
+    if random.percent(2) {
+        patch.push(match random.below(6) {
+            0 => Json::Null,
+            1 => json!({}),
+            2 => json!("a"),
+            3 => json!({"x": "1"}),
+            4 => json!({"$patch": "delete", "name": "a"}),
+            _ => patch.first().cloned().unwrap_or_default(),
+        });
     }
     Json::Array(patch)
 }
@@ -204,16 +207,14 @@ fn fresh(random: &mut Random, like: &Json) -> Json {
 fn operation(random: &mut Random, object: &Json) -> Json {
     let op = random.pick(&["add", "add", "replace", "replace", "remove", "move", "copy", "test"]);
     let (path, there) = path(random, object);
-    // Of kustomize's own annotations, and of letters that Go escapes, a test can tell.
-    let is_plain = !path.starts_with("/metadata") && !there.to_string().contains(['<', '&']);
-    let op = if op == "test" && !is_plain { "add" } else { op };
+    // Letters that Go escapes in JSON are not themselves to a test, nor is a null that was copied a null.
+    let is_plain = !there.to_string().contains(['<', '&']);
+    let op = if op == "test" && (!is_plain || there.is_null()) { "add" } else { op };
     let mut operation = json!({"op": op, "path": path});
     match op {
         "move" | "copy" => {
             // Elsewhere a value would have another shape than its place demands.
             let (from, _) = self::path(random, object);
-            // Among annotations, kustomize keeps notes of its own.
-            let from = if from.starts_with("/metadata/annotations") { "/metadata/labels".to_owned() } else { from };
             operation["path"] = match (from.rsplit_once('/'), random.below(3)) {
                 (Some((parent, last)), 0) if last.parse::<usize>().is_ok() => {
                     format!("{parent}/{}", random.pick(&["-", "0", "-1"])).into()
@@ -237,7 +238,7 @@ fn operation(random: &mut Random, object: &Json) -> Json {
                     fields.into()
                 }
                 Json::String(_) => random.of("object texts").into(),
-                _ if path.starts_with("/metadata") => random.of("object texts").into(),
+                _ if path.starts_with("/metadata") && random.percent(90) => random.of("object texts").into(),
                 _ if path.ends_with(|last: char| last.is_ascii_alphabetic()) => value(random, 1),
                 _ => there,
             };
@@ -256,9 +257,9 @@ fn path(random: &mut Random, object: &Json) -> (String, Json) {
             Json::Array(items) if !items.is_empty() => random.below(items.len()).to_string(),
             _ => String::new(),
         };
-        // What an object is called stays as it is: kustomize minds its names.
-        let is_name = path.is_empty() && ["apiVersion", "kind"].contains(&token.as_str())
-            || path == "/metadata" && ["name", "namespace"].contains(&token.as_str());
+        // What an object is called mostly stays as it is.
+        let is_name = path.is_empty() && ["apiVersion", "kind"].contains(&token.as_str()) && random.percent(95)
+            || path == "/metadata" && ["name", "namespace"].contains(&token.as_str()) && random.percent(50);
         if path.matches('/').count() > 1 && random.percent(18) && !path.is_empty() {
             let odd = random.of("pointer tokens");
             return (format!("{path}/{odd}"), Json::Null);
