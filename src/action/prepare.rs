@@ -15,10 +15,10 @@ use crate::api::helm_release::CommonMetadata;
 use crate::api::post_renderer::{PostRenderStrategy, PostRenderer};
 use crate::api::status::Inventory;
 use crate::chart::{self, Chart, Values};
-use crate::cluster::ClusterLookup;
-use crate::release::{ApplyMethod, Info, Release, Status, Time};
+use crate::cluster::{ClusterLookup, CrdPolicy};
+use crate::release::{ApplyMethod, Info, Release, Status, Time, encode};
 use crate::render::{self, Capabilities, KubeVersion, RenderOptions, Rendered};
-use crate::storage::Stored;
+use crate::storage::{self, Stored};
 use crate::telemetry::phase;
 
 /// How long definitions may take to be established, as in Flux.
@@ -57,7 +57,8 @@ pub struct Prepared {
 /// Prepares an install or upgrade.
 pub async fn prepare(bench: &Workbench, settings: &Settings, request: Request) -> Result<Prepared, Error> {
     let crds = crd_objects(&request)?;
-    if !crds.is_empty() {
+    if !crds.is_empty() && settings.crds != CrdPolicy::Skip {
+        check_size(bench, settings, &request).await?;
         let cancel = bench.interrupt.waits();
         let applied = bench.cluster.apply_crds(&crds, settings.crds, &bench.origin, CRD_DEADLINE, &cancel);
         bench.slot.idle(applied).instrument(phase("crds")).await?;
@@ -70,6 +71,18 @@ pub async fn prepare(bench: &Workbench, settings: &Settings, request: Request) -
     let inventory = inventory(bench, &objects, &crds).await?;
     let release = record(bench, settings, &request, rendered, chart, values);
     Ok(Prepared { release, objects, inventory })
+}
+
+/// Whether the record will fit into a Secret, as far as it can be told before the definitions are there: nobody takes those away again.
+async fn check_size(bench: &Workbench, settings: &Settings, request: &Request) -> Result<(), Error> {
+    let values = values(settings, request);
+    let options = options(bench, request).await?;
+    // A template may ask for the very definitions; what is wrong with it is told when they are there.
+    let Ok((rendered, chart)) = render_blocking(bench, settings, request, values.clone(), options).await else {
+        return Ok(());
+    };
+    encode(&record(bench, settings, request, rendered, chart, values)).map_err(storage::Error::from)?;
+    Ok(())
 }
 
 /// The definitions in the chart's `crds/` folders; other objects there are left out, as in Flux.
