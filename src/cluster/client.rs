@@ -181,6 +181,13 @@ impl RequestCounter {
 /// How long to wait for a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 
+/// An address without the credentials that it may hold, for logs.
+fn shown(address: &http::Uri) -> String {
+    let authority = address.authority().map(http::uri::Authority::as_str).unwrap_or_default();
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    format!("{}://{host}{}", address.scheme_str().unwrap_or_default(), address.path())
+}
+
 /// A client for the options; sends nothing yet.
 pub(super) async fn connect(options: &ConnectOptions) -> Result<Client, Error> {
     // Another part of the program may have been first, which is as good.
@@ -200,7 +207,7 @@ pub(super) async fn connect(options: &ConnectOptions) -> Result<Client, Error> {
         }
     };
     // Errors of a connection that cannot be had do not name the address.
-    tracing::info!(server = %config.cluster_url, "using the API server");
+    tracing::info!(server = shown(&config.cluster_url), "using the API server");
     config.connect_timeout = Some(CONNECT_TIMEOUT);
     config.headers.push((http::header::USER_AGENT, HeaderValue::from_static(USER_AGENT)));
     let requests = options.requests.clone();
