@@ -5,7 +5,7 @@
 //!
 //! **Invariant:** an older version of an object never replaces a newer one.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -28,7 +28,7 @@ pub(super) struct Store {
 struct State {
     /// Counts changes, so that a list can tell what it has not confirmed.
     tick: u64,
-    releases: HashMap<ReleaseKey, BTreeMap<ObjectReference, Entry>>,
+    releases: HashMap<ReleaseKey, Objects>,
     echoes: Echoes<ReleaseKey, Touch>,
     subscribers: Vec<mpsc::UnboundedSender<Touch>>,
     /// Identifiers of objects that we deleted; late events must not bring them back.
@@ -44,6 +44,47 @@ struct Entry {
     tick: u64,
     /// The last question about drift that was answered with no.
     cleared: Option<u64>,
+}
+
+/// The objects of a release, in order. Each takes its own place and no more: most releases have fewer objects than a node of a tree has room
+/// for.
+#[derive(Default)]
+#[allow(clippy::vec_box, reason = "one more among thousands moves pointers, not objects")]
+struct Objects(Vec<Box<(ObjectReference, Entry)>>);
+
+impl Objects {
+    fn position(&self, object: &ObjectReference) -> Result<usize, usize> {
+        self.0.binary_search_by(|known| known.0.cmp(object))
+    }
+
+    fn get(&self, object: &ObjectReference) -> Option<&Entry> {
+        self.0.get(self.position(object).ok()?).map(|known| &known.1)
+    }
+
+    fn get_mut(&mut self, object: &ObjectReference) -> Option<&mut Entry> {
+        let position = self.position(object).ok()?;
+        self.0.get_mut(position).map(|known| &mut known.1)
+    }
+
+    fn insert(&mut self, object: ObjectReference, entry: Entry) {
+        match self.position(&object) {
+            Ok(position) => {
+                if let Some(known) = self.0.get_mut(position) {
+                    known.1 = entry;
+                }
+            }
+            Err(position) => self.0.insert(position, Box::new((object, entry))),
+        }
+    }
+
+    fn remove(&mut self, object: &ObjectReference) -> Option<Entry> {
+        let position = self.position(object).ok()?;
+        Some(self.0.remove(position).1)
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &(ObjectReference, Entry)> {
+        self.0.iter().map(|known| &**known)
+    }
 }
 
 /// A live object on its way into the store.
@@ -123,7 +164,7 @@ impl Store {
 
     pub(super) fn inventory(&self, release: &ReleaseKey) -> Vec<(ObjectReference, LiveObject)> {
         let state = self.state();
-        let objects = state.releases.get(release).into_iter().flatten();
+        let objects = state.releases.get(release).into_iter().flat_map(Objects::iter);
         objects.map(|(object, entry)| (object.clone(), entry.live.clone())).collect()
     }
 
@@ -144,7 +185,7 @@ impl Store {
 
     /// How many objects are kept.
     pub(super) fn len(&self) -> usize {
-        self.state().releases.values().map(BTreeMap::len).sum()
+        self.state().releases.values().map(|objects| objects.0.len()).sum()
     }
 
     pub(super) fn subscribe(&self) -> mpsc::UnboundedReceiver<Touch> {
@@ -227,7 +268,7 @@ impl State {
     fn forget(&mut self, release: &ReleaseKey, object: &ObjectReference) -> Option<String> {
         let objects = self.releases.get_mut(release)?;
         let entry = objects.remove(object)?;
-        if objects.is_empty() {
+        if objects.0.is_empty() {
             self.releases.remove(release);
         }
         self.wake(release);

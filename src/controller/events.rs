@@ -5,7 +5,7 @@
 //! **Invariant:** a failing API server never holds up a reconcile for an event.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::hash::{BuildHasher as _, RandomState};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -31,13 +31,23 @@ pub(super) struct Events {
     client: kube::Client,
     component: &'static str,
     notifier: Option<Notifier>,
-    recent: Cache<(String, String, String), Arc<(String, i32)>>,
+    /// What was said lately, by a digest of whom it was about, why and what, and how often. Digests, as there are several events a release.
+    recent: Cache<u64, Said>,
+    hasher: RandomState,
+}
+
+/// An event that was written.
+#[derive(Clone, Copy, Debug)]
+struct Said {
+    /// What its name ends with.
+    suffix: u64,
+    count: i32,
 }
 
 impl Events {
     pub(super) fn new(client: kube::Client, component: &'static str, notifier: Option<Notifier>) -> Self {
         let recent = Cache::builder().max_capacity(REMEMBERED).time_to_live(SAME_EVENT).build();
-        Self { client, component, notifier, recent }
+        Self { client, component, notifier, recent, hasher: RandomState::new() }
     }
 
     /// Publishes an event about an object.
@@ -45,12 +55,13 @@ impl Events {
         if let Some(notifier) = &self.notifier {
             notifier.notify(self.component, &about, event, annotations.clone());
         }
-        let key = (about.uid.clone().unwrap_or_default(), event.reason.to_owned(), event.message.clone());
+        let key = self.hasher.hash_one((&about.uid, event.reason, &event.message));
         let known = self.recent.get(&key);
-        let count = known.as_ref().map_or(1, |known| known.1 + 1);
+        let count = known.map_or(1, |known| known.count + 1);
+        let suffix = known.map_or_else(|| suffix(event), |known| known.suffix);
+        self.recent.insert(key, Said { suffix, count });
+        let name = format!("{}.{suffix:016x}", about.name.as_deref().unwrap_or_default());
         let namespace = about.namespace.clone().unwrap_or_default();
-        let name = known.map_or_else(|| event_name(&about, event), |known| known.0.clone());
-        self.recent.insert(key, Arc::new((name.clone(), count)));
         let api: Api<ApiEvent> = Api::namespaced(self.client.clone(), &namespace);
         let new = self.event(name.clone(), about, event, annotations);
         let reason = event.reason;
@@ -99,13 +110,12 @@ impl Events {
     }
 }
 
-/// A name that no other event has: the object's and the moment.
-fn event_name(about: &ObjectReference, event: &Event) -> String {
+/// What no other event about the same object ends its name with: a digest of the moment and what is said.
+fn suffix(event: &Event) -> u64 {
     use sha2::{Digest as _, Sha256};
     let nanoseconds = Timestamp::now().as_nanosecond();
     let hash = Sha256::digest(format!("{nanoseconds} {} {}", event.reason, event.message));
-    let suffix = hash.iter().take(8).fold(0u64, |number, byte| number << 8 | u64::from(*byte));
-    format!("{}.{suffix:016x}", about.name.as_deref().unwrap_or_default())
+    hash.iter().take(8).fold(0u64, |number, byte| number << 8 | u64::from(*byte))
 }
 
 fn shortened(message: &str) -> String {

@@ -4,9 +4,14 @@
 //! own a record. Looking up costs the same however many releases there are; a thousand releases that each write their status a few times
 //! would otherwise be a million comparisons.
 //!
+//! Objects are held as digests under a random key, for there are several of them a release: should two ever share one, a release is looked at
+//! for nothing.
+//!
 //! **Invariant:** holds just what the last known spec of each release names.
 
 use std::collections::{BTreeSet, HashMap};
+use std::hash::{BuildHasher as _, RandomState};
+use std::sync::Arc;
 
 use kube_runtime::reflector::ObjectRef;
 
@@ -31,13 +36,8 @@ pub(super) enum Role {
     Record,
 }
 
-/// An object in its role.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Concern {
-    role: Role,
-    namespace: String,
-    name: String,
-}
+/// The digest of an object in its role.
+type Concern = u64;
 
 /// Namespace and name of a HelmRelease.
 type Key = (String, String);
@@ -45,8 +45,9 @@ type Key = (String, String);
 /// The index.
 #[derive(Debug, Default)]
 pub(super) struct Interests {
-    concerned: HashMap<Concern, BTreeSet<Key>>,
-    concerns: HashMap<Key, Vec<Concern>>,
+    hasher: RandomState,
+    concerned: BTreeSet<(Concern, Arc<Key>)>,
+    concerns: HashMap<Arc<Key>, Box<[Concern]>>,
 }
 
 impl Interests {
@@ -54,45 +55,45 @@ impl Interests {
     pub(super) fn note(&mut self, release: &HelmRelease) {
         let (namespace, name) = identity(release);
         let key = (namespace.to_owned(), name.to_owned());
-        let concerns = concerns_of(release);
-        if self.concerns.get(&key) == Some(&concerns) {
+        let concerns = concerns_of(release, |role, namespace, name| self.concern(role, namespace, name));
+        if self.concerns.get(&key).is_some_and(|known| **known == *concerns) {
             return;
         }
         self.forget(namespace, name);
-        for concern in &concerns {
-            self.concerned.entry(concern.clone()).or_default().insert(key.clone());
-        }
-        self.concerns.insert(key, concerns);
+        let key = Arc::new(key);
+        self.concerned.extend(concerns.iter().map(|concern| (*concern, Arc::clone(&key))));
+        self.concerns.insert(key, concerns.into());
     }
 
     /// Forgets a release.
     pub(super) fn forget(&mut self, namespace: &str, name: &str) {
-        let key = (namespace.to_owned(), name.to_owned());
-        for concern in self.concerns.remove(&key).into_iter().flatten() {
-            if let Some(releases) = self.concerned.get_mut(&concern) {
-                releases.remove(&key);
-                if releases.is_empty() {
-                    self.concerned.remove(&concern);
-                }
-            }
+        let Some((key, concerns)) = self.concerns.remove_entry(&(namespace.to_owned(), name.to_owned())) else {
+            return;
+        };
+        for concern in concerns {
+            self.concerned.remove(&(concern, Arc::clone(&key)));
         }
     }
 
     /// The releases that an object concerns, in order.
     pub(super) fn in_role(&self, role: Role, namespace: &str, name: &str) -> Vec<ObjectRef<HelmRelease>> {
-        let concern = Concern { role, namespace: namespace.to_owned(), name: name.to_owned() };
-        let releases = self.concerned.get(&concern).into_iter().flatten();
-        releases.map(|(namespace, name)| ObjectRef::new(name).within(namespace)).collect()
+        let concern = self.concern(role, namespace, name);
+        let found = self.concerned.range((concern, Arc::default())..).take_while(|(found, _)| *found == concern);
+        found.map(|(_, release)| ObjectRef::new(&release.1).within(&release.0)).collect()
+    }
+
+    fn concern(&self, role: Role, namespace: &str, name: &str) -> Concern {
+        self.hasher.hash_one((role, namespace, name))
     }
 }
 
 /// All that a release names.
-fn concerns_of(release: &HelmRelease) -> Vec<Concern> {
+fn concerns_of(release: &HelmRelease, concern: impl Fn(Role, &str, &str) -> Concern) -> Vec<Concern> {
     let (own, _) = identity(release);
-    let concern =
-        |role, namespace: &str, name: &str| Concern { role, namespace: namespace.to_owned(), name: name.to_owned() };
     let mut all = vec![concern(Role::Record, release.storage_namespace(), &release.release_name())];
-    all.extend(source_of(release));
+    if let Some((kind, namespace, name)) = source_of(release) {
+        all.push(concern(Role::Source(kind), &namespace, &name));
+    }
     for reference in &release.spec.values_from {
         all.push(concern(Role::Values(reference.kind), own, &reference.name));
     }
@@ -112,13 +113,13 @@ fn concerns_of(release: &HelmRelease) -> Vec<Concern> {
     all
 }
 
-/// The object that the chart of a release comes from.
-fn source_of(release: &HelmRelease) -> Option<Concern> {
+/// Kind, namespace and name of the object that the chart of a release comes from.
+fn source_of(release: &HelmRelease) -> Option<(&'static str, String, String)> {
     let (own, _) = identity(release);
-    let (kind, namespace, name) = match release.chart_request() {
+    match release.chart_request() {
         Ok(ChartRequest::Template(template)) => {
             let namespace = template.spec.source_ref.namespace_or(own).to_owned();
-            ("HelmChart", namespace, release.helm_chart_name())
+            Some(("HelmChart", namespace, release.helm_chart_name()))
         }
         Ok(ChartRequest::Reference(reference)) => {
             let kind = match reference.kind {
@@ -126,11 +127,10 @@ fn source_of(release: &HelmRelease) -> Option<Concern> {
                 ChartReferenceKind::OciRepository => "OCIRepository",
                 ChartReferenceKind::ExternalArtifact => "ExternalArtifact",
             };
-            (kind, reference.namespace_or(own).to_owned(), reference.name.clone())
+            Some((kind, reference.namespace_or(own).to_owned(), reference.name.clone()))
         }
-        Ok(ChartRequest::Inline(_)) | Err(_) => return None,
-    };
-    Some(Concern { role: Role::Source(kind), namespace, name })
+        Ok(ChartRequest::Inline(_)) | Err(_) => None,
+    }
 }
 
 #[cfg(test)]

@@ -3,17 +3,16 @@
 //! Counterpart: Helm's `pkg/storage/driver/util.go`. The difference: a record that does not fit into a Secret is slimmed by what no
 //! reader of records needs, the chart's own files.
 //!
-//! **Invariant:** `decode(encode(release))` gives the same release, but for labels, which the Secret carries, and what was slimmed.
+//! **Invariant:** what [`encode`] packs unpacks to the same release, but for labels, which the Secret carries, and what was slimmed.
 
-use std::io::{Read, Write};
+use std::io::Read as _;
 use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use flate2::Compression;
 use flate2::read::GzDecoder;
-use flate2::write::GzEncoder;
 
+use super::gzip::gzip;
 use super::json::to_go_json;
 use super::{Error, Release, secret_name};
 
@@ -32,10 +31,59 @@ const GZIP_MAGIC: [u8; 3] = [0x1f, 0x8b, 0x08];
 /// A record as the Secret holds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Encoded {
-    /// The value of [`super::DATA_KEY`].
-    pub text: String,
+    /// The record, whose [`Packed::text`] is the value of [`super::DATA_KEY`].
+    pub packed: Packed,
     /// What was left out so that it fits.
     pub slimming: Slimming,
+}
+
+/// A record's JSON under gzip, or as it is where it is from before compression: a tenth of what the decoded record takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Packed(Box<[u8]>);
+
+impl Packed {
+    /// The record in the text of a Secret, as Helm 3.0 and later wrote it; `secret` is the Secret's name, for the error.
+    ///
+    /// # Errors
+    /// [`Error::Base64`] where the text is not base64.
+    pub fn from_text(secret: &str, text: &[u8]) -> Result<Self, Error> {
+        // Go's decoder skips line breaks inside base64; so does this one.
+        let text: Vec<u8> = text.iter().copied().filter(|byte| !matches!(byte, b'\r' | b'\n')).collect();
+        let packed = STANDARD.decode(text).map_err(|source| Error::Base64 { secret: secret.to_owned(), source })?;
+        Ok(Self(packed.into()))
+    }
+
+    /// The text for a Secret.
+    pub fn text(&self) -> String {
+        STANDARD.encode(&self.0)
+    }
+
+    /// How many bytes it takes.
+    pub fn size(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The release; `secret` is the Secret's name, for the error.
+    ///
+    /// # Errors
+    /// [`Error::Gzip`] and [`Error::Document`] where it is no record, [`Error::TooLarge`] where it grows beyond [`MAX_DECODED_BYTES`].
+    pub fn unpack(&self, secret: &str) -> Result<Release, Error> {
+        let secret = || secret.to_owned();
+        let unpacked;
+        let json = if self.0.starts_with(&GZIP_MAGIC) {
+            let mut json = Vec::new();
+            let mut reader = GzDecoder::new(&*self.0).take(MAX_DECODED_BYTES + 1);
+            reader.read_to_end(&mut json).map_err(|source| Error::Gzip { secret: secret(), source })?;
+            if json.len() as u64 > MAX_DECODED_BYTES {
+                return Err(Error::TooLarge { secret: secret(), limit: MAX_DECODED_BYTES });
+            }
+            unpacked = json;
+            &*unpacked
+        } else {
+            &*self.0
+        };
+        serde_json::from_slice(json).map_err(|error| Error::Document { secret: secret(), place: place_of(&error) })
+    }
 }
 
 /// What was left out of a record so that it fits into a Secret.
@@ -56,18 +104,18 @@ pub fn encode(release: &Release) -> Result<Encoded, Error> {
 }
 
 fn encode_within(release: &Release, limit: usize) -> Result<Encoded, Error> {
-    let text = pack(release)?;
-    if text.len() <= limit {
-        return Ok(Encoded { text, slimming: Slimming::None });
+    let packed = pack(release)?;
+    let mut size = text_size(&packed);
+    if size <= limit {
+        return Ok(Encoded { packed, slimming: Slimming::None });
     }
     let mut slim = release.clone();
-    let mut size = text.len();
     for slimming in [Slimming::Files, Slimming::FilesTemplatesAndSchema] {
         slim_chart(&mut slim, slimming);
-        let text = pack(&slim)?;
-        size = text.len();
+        let packed = pack(&slim)?;
+        size = text_size(&packed);
         if size <= limit {
-            return Ok(Encoded { text, slimming });
+            return Ok(Encoded { packed, slimming });
         }
     }
     Err(Error::DoesNotFit { secret: secret_name(&release.name, release.revision), size, limit })
@@ -83,32 +131,15 @@ fn slim_chart(release: &mut Release, slimming: Slimming) {
     }
 }
 
-fn pack(release: &Release) -> Result<String, Error> {
-    let failed = |source| Error::Encode { secret: secret_name(&release.name, release.revision), source };
-    let json = to_go_json(release).map_err(failed)?;
-    let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
-    gzip.write_all(&json).map_err(failed)?;
-    Ok(STANDARD.encode(gzip.finish().map_err(failed)?))
+/// How many bytes the text of a record takes: four for each three, the last ones filled up.
+fn text_size(packed: &Packed) -> usize {
+    packed.size().div_ceil(3) * 4
 }
 
-/// The release in the text of a Secret, as Helm 3.0 and later wrote it; `secret` is the Secret's name, for the error.
-pub fn decode(secret: &str, text: &[u8]) -> Result<Release, Error> {
-    let secret = || secret.to_owned();
-    // Go's decoder skips line breaks inside base64; so does this one.
-    let text: Vec<u8> = text.iter().copied().filter(|byte| !matches!(byte, b'\r' | b'\n')).collect();
-    let packed = STANDARD.decode(text).map_err(|source| Error::Base64 { secret: secret(), source })?;
-    let json = if packed.starts_with(&GZIP_MAGIC) {
-        let mut json = Vec::new();
-        let mut reader = GzDecoder::new(packed.as_slice()).take(MAX_DECODED_BYTES + 1);
-        reader.read_to_end(&mut json).map_err(|source| Error::Gzip { secret: secret(), source })?;
-        if json.len() as u64 > MAX_DECODED_BYTES {
-            return Err(Error::TooLarge { secret: secret(), limit: MAX_DECODED_BYTES });
-        }
-        json
-    } else {
-        packed
-    };
-    serde_json::from_slice(&json).map_err(|error| Error::Document { secret: secret(), place: place_of(&error) })
+fn pack(release: &Release) -> Result<Packed, Error> {
+    let failed = |source| Error::Encode { secret: secret_name(&release.name, release.revision), source };
+    let json = to_go_json(release).map_err(failed)?;
+    Ok(Packed(gzip(&json).map_err(failed)?.into()))
 }
 
 /// Where a JSON fault is; serde's own message may quote the content.
@@ -125,6 +156,10 @@ fn place_of(error: &serde_json::Error) -> String {
 mod tests {
     use super::*;
     use crate::chart::{Chart, File};
+
+    fn decode(secret: &str, text: &str) -> Result<Release, Error> {
+        Packed::from_text(secret, text.as_bytes())?.unpack(secret)
+    }
 
     fn noise(length: u32) -> Vec<u8> {
         let mut state = 1_u32;
@@ -146,7 +181,9 @@ mod tests {
         let release = release(10, 10);
         let encoded = encode(&release).unwrap();
         assert_eq!(encoded.slimming, Slimming::None);
-        assert_eq!(decode("s", encoded.text.as_bytes()).unwrap(), release);
+        assert_eq!(encoded.packed.unpack("s").unwrap(), release);
+        assert_eq!(Packed::from_text("s", encoded.packed.text().as_bytes()).unwrap(), encoded.packed);
+        assert_eq!(text_size(&encoded.packed), encoded.packed.text().len());
     }
 
     #[test]
@@ -168,7 +205,7 @@ mod tests {
     #[test]
     fn faults_name_the_secret_and_not_the_content() {
         for text in ["%", "e30", &STANDARD.encode(r#"{"name":{"password":"hunter2"}}"#)] {
-            let error = decode("the-secret", text.as_bytes()).unwrap_err().to_string();
+            let error = decode("the-secret", text).unwrap_err().to_string();
             assert!(error.contains("the-secret") && !error.contains("hunter2"), "{error}");
         }
     }
@@ -177,7 +214,7 @@ mod tests {
     fn plain_json_and_null_fields_are_read() {
         let json = r#"{"name":"a","info":{"deleted":"","first_deployed":null,"status":"deployed"},"config":null,
             "chart":{"metadata":{"name":"c"},"lock":null,"templates":null,"values":null,"schema":null,"files":null},"hooks":[{"last_run":{"phase":""}}],"version":2}"#;
-        let release = decode("s", STANDARD.encode(json).as_bytes()).unwrap();
+        let release = decode("s", &STANDARD.encode(json)).unwrap();
         assert_eq!((release.revision, release.info.status.as_str()), (2, "deployed"));
         assert_eq!(release.hooks.len(), 1);
     }

@@ -8,6 +8,7 @@
 mod codec;
 mod digest;
 mod error;
+mod gzip;
 mod history;
 mod hook;
 mod json;
@@ -16,7 +17,7 @@ mod record;
 mod secret;
 mod time;
 
-pub use codec::{Encoded, MAX_DECODED_BYTES, MAX_SECRET_BYTES, Slimming, decode, encode};
+pub use codec::{Encoded, MAX_DECODED_BYTES, MAX_SECRET_BYTES, Packed, Slimming, encode};
 pub use digest::{SNAPSHOT_API_VERSION, config_digest, digest_of, snapshot_digest};
 pub use error::Error;
 pub use history::{last, newest_deployed, revisions_to_prune};

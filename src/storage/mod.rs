@@ -1,8 +1,8 @@
 //! Helm's release records in the cluster: Secrets as Helm 4.3 writes them, and an index of them that a label watch feeds.
 //!
 //! In: a [`Release`] and the time. Out: the Secret `sh.helm.release.v1.<name>.v<revision>`, and answers about which revisions exist that
-//! need no request: the index knows each revision's number, status and version from metadata alone. Records are read and decoded only
-//! when somebody wants the content, and the newest few stay decoded.
+//! need no request: the index knows each revision's number, status and version from metadata alone. Records are read only when somebody
+//! wants the content, and stay at hand as they are packed in their Secrets, decoded anew for whoever asks.
 //! Counterpart: Helm's `pkg/storage`. The difference: whoever writes a record that is not ours is noticed at once ([`StorageTouch`]).
 //!
 //! **Invariant:** never overwrites a record that has changed since it was read, and never creates a revision that exists.
@@ -105,7 +105,7 @@ impl Storage {
         }
     }
 
-    /// A record; without a request while it is kept decoded and has not changed.
+    /// A record; without a request while it is at hand and has not changed.
     pub async fn get(&self, key: &StorageKey, revision: u32) -> Result<Arc<Stored>, Error> {
         match &self.driver {
             Driver::Secrets(secrets) => secrets.get(key, revision).await,

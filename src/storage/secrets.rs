@@ -5,6 +5,7 @@
 //!
 //! **Invariant:** every write goes through the index before it returns.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use base64::Engine as _;
@@ -27,12 +28,15 @@ use crate::cluster::{
     pause, settled, spawn_watch,
 };
 use crate::release::{
-    DATA_KEY, OWNER, Release, SECRET_TYPE, Slimming, Status, decode, encode, label, secret_labels, secret_name,
-    user_labels,
+    DATA_KEY, Encoded, OWNER, Packed, Release, SECRET_TYPE, Slimming, Status, encode, label, secret_labels,
+    secret_name, user_labels,
 };
 
-/// How many bytes of decoded records are kept, judged by the length of their stored text.
+/// How many bytes of records are kept, as they are packed.
 const CACHE_BYTES: u64 = 32 * 1024 * 1024;
+
+/// What a record that is kept takes beyond its packed bytes, roughly: names, labels, and its place.
+const OVERHEAD_BYTES: usize = 1024;
 
 /// Who knows a Secret, its identifier and its version.
 type Version = (Option<Impersonation>, String, String);
@@ -46,17 +50,33 @@ pub(super) struct Secrets {
 
 struct Shared {
     index: Arc<Index>,
-    /// Decoded records by who has read or written them, and the Secret's identifier and version: that one user may read a record says
-    /// nothing about another.
-    decoded: Cache<Version, Arc<Stored>>,
+    /// Records by who has read or written them, and the Secret's identifier and version: that one user may read a record says nothing about
+    /// another.
+    kept: Cache<Version, Arc<Kept>>,
     watch: Mutex<Option<(watch::Receiver<Health>, AbortOnDrop)>>,
+}
+
+/// What is kept of a record, so that asking for it again takes no request. It stays packed, because there are as many as releases and hardly
+/// any is asked for at a time.
+struct Kept {
+    packed: Packed,
+    /// The user's labels.
+    labels: BTreeMap<String, String>,
+    /// The bytes of its text in the Secret.
+    bytes: usize,
+    slimming: Slimming,
+}
+
+impl Kept {
+    fn weight(&self) -> u32 {
+        u32::try_from(self.packed.size() + OVERHEAD_BYTES).unwrap_or(u32::MAX)
+    }
 }
 
 impl Secrets {
     pub(super) fn new(cluster: &Cluster) -> Self {
-        let decoded =
-            Cache::builder().max_capacity(CACHE_BYTES).weigher(|_, stored: &Arc<Stored>| weight(stored)).build();
-        let shared = Shared { index: Arc::default(), decoded, watch: Mutex::default() };
+        let kept = Cache::builder().max_capacity(CACHE_BYTES).weigher(|_, kept: &Arc<Kept>| kept.weight()).build();
+        let shared = Shared { index: Arc::default(), kept, watch: Mutex::default() };
         Self { cluster: cluster.clone(), shared: Arc::new(shared) }
     }
 
@@ -78,18 +98,23 @@ impl Secrets {
         } else {
             None
         };
-        if let Some(known) = known
-            && let Some(stored) = self.shared.decoded.get(&self.version(known.uid, known.resource_version))
-        {
-            return Ok(stored);
-        }
         let object = reference(key, revision);
+        if let Some(known) = known {
+            let version = self.version(&known.uid, &known.resource_version);
+            if let Some(kept) = self.shared.kept.get(&version) {
+                return stored(&object.name, version, &kept);
+            }
+        }
         let secret = self.cluster.read(&kind(), &object).await.map_err(refused)?;
         let Some(secret) = secret else {
             self.shared.index.deleted(key, revision);
             return Err(Error::NotFound { secret: object.name });
         };
-        Ok(self.keep(read(&object.name, secret)?))
+        let kept = read(&object.name, &secret)?;
+        let version = self.version_of(&secret);
+        let stored = stored(&object.name, version.clone(), &kept)?;
+        self.shared.kept.insert(version, Arc::new(kept));
+        Ok(stored)
     }
 
     pub(super) async fn create(
@@ -100,10 +125,10 @@ impl Secrets {
     ) -> Result<Arc<Stored>, Error> {
         let _hold = self.shared.index.hold(key);
         let object = reference(key, release.revision);
-        let (body, slimming) = secret(key, &release, (label::CREATED_AT, now))?;
+        let (body, encoded) = secret(key, &release, (label::CREATED_AT, now))?;
         let build = || path(&kind(), Some(&key.namespace)).create(&PostParams::default(), body.clone());
         match self.write(Operation::Create, &object, &body, build).await {
-            Ok(written) => Ok(self.written(key, release, &written, slimming)),
+            Ok(written) => Ok(self.written(key, release, &written, encoded)),
             Err(failure) if failure.code == 409 => Err(Error::AlreadyExists { secret: object.name }),
             Err(failure) => Err(refused(failure)),
         }
@@ -148,7 +173,7 @@ impl Secrets {
     ) -> Result<Arc<Stored>, Error> {
         let _hold = self.shared.index.hold(key);
         let object = reference(key, release.revision);
-        let (body, slimming) = secret(key, &release, (label::MODIFIED_AT, now))?;
+        let (body, encoded) = secret(key, &release, (label::MODIFIED_AT, now))?;
         let mut body: Value = serde_json::from_slice(&body).unwrap_or_default();
         if let Some(Value::Object(metadata)) = body.get_mut("metadata") {
             metadata.insert("uid".into(), Value::String(stored.uid.clone()));
@@ -159,8 +184,8 @@ impl Secrets {
         match self.write(Operation::Replace, &object, &body, build).await {
             Ok(written) => {
                 // Nobody asks for the version that is replaced any more.
-                self.shared.decoded.invalidate(&self.version(stored.uid.clone(), stored.resource_version.clone()));
-                Ok(self.written(key, release, &written, slimming))
+                self.shared.kept.invalidate(&self.version(&stored.uid, &stored.resource_version));
+                Ok(self.written(key, release, &written, encoded))
             }
             Err(failure) if failure.code == 409 => Err(Error::Changed { secret: object.name }),
             Err(failure) if failure.code == 404 => {
@@ -184,28 +209,33 @@ impl Secrets {
         Ok(())
     }
 
-    fn written(&self, key: &StorageKey, release: Release, written: &Value, slimming: Slimming) -> Arc<Stored> {
-        let stored = stored(release, written, slimming);
+    fn written(&self, key: &StorageKey, release: Release, written: &Value, encoded: Encoded) -> Arc<Stored> {
+        let version = self.version_of(written);
+        let (_, uid, resource_version) = version.clone();
+        let (bytes, slimming) = (text_bytes(written), encoded.slimming);
+        let status = release.info.status;
         let revision = Revision {
-            revision: stored.release.revision,
-            status: stored.release.info.status,
-            uid: stored.uid.clone(),
-            resource_version: stored.resource_version.clone(),
+            revision: release.revision,
+            status,
+            uid: uid.clone(),
+            resource_version: resource_version.clone(),
         };
         self.shared.index.written(key, revision);
         // What has been replaced is asked for by a rollback alone, and would be as large as what is in use.
-        if stored.release.info.status == Status::Superseded { Arc::new(stored) } else { self.keep(stored) }
+        if status != Status::Superseded {
+            let kept = Kept { packed: encoded.packed, labels: release.labels.clone(), bytes, slimming };
+            self.shared.kept.insert(version, Arc::new(kept));
+        }
+        Arc::new(Stored { release, uid, resource_version, bytes, slimming })
     }
 
-    fn keep(&self, stored: Stored) -> Arc<Stored> {
-        let stored = Arc::new(stored);
-        let version = self.version(stored.uid.clone(), stored.resource_version.clone());
-        self.shared.decoded.insert(version, stored.clone());
-        stored
+    fn version(&self, uid: &str, resource_version: &str) -> Version {
+        (self.cluster.user().cloned(), uid.to_owned(), resource_version.to_owned())
     }
 
-    fn version(&self, uid: String, resource_version: String) -> Version {
-        (self.cluster.user().cloned(), uid, resource_version)
+    fn version_of(&self, secret: &Value) -> Version {
+        let text = |pointer: &str| secret.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+        self.version(text("/metadata/uid"), text("/metadata/resourceVersion"))
     }
 
     /// Whether the index follows a namespace, once its watch has settled; begins the watch if need be.
@@ -266,16 +296,6 @@ fn refused(failure: Failure) -> Error {
     Error::Request(Box::new(failure))
 }
 
-fn weight(stored: &Stored) -> u32 {
-    let release = &stored.release;
-    let hooks: usize = release.hooks.iter().map(|hook| hook.manifest.len()).sum();
-    let chart = release.chart.as_ref().map_or(0, |chart| {
-        let files = chart.templates.iter().chain(chart.files.iter());
-        files.map(|file| file.data.len()).sum()
-    });
-    u32::try_from(release.manifest.len() + release.info.notes.len() + hooks + chart + 4096).unwrap_or(u32::MAX)
-}
-
 fn selector(name: Option<&str>) -> String {
     let owner = format!("{}={OWNER}", label::OWNER);
     name.map_or_else(|| owner.clone(), |name| format!("{owner},{}={name}", label::NAME))
@@ -296,7 +316,7 @@ fn reference(key: &StorageKey, revision: u32) -> ObjectReference {
 }
 
 /// The Secret of a record, with the one label that tells when.
-fn secret(key: &StorageKey, release: &Release, time: (&str, Timestamp)) -> Result<(Vec<u8>, Slimming), Error> {
+fn secret(key: &StorageKey, release: &Release, time: (&str, Timestamp)) -> Result<(Vec<u8>, Encoded), Error> {
     let encoded = encode(release)?;
     let mut labels = secret_labels(release);
     labels.insert(time.0.to_owned(), time.1.as_second().to_string());
@@ -305,31 +325,36 @@ fn secret(key: &StorageKey, release: &Release, time: (&str, Timestamp)) -> Resul
         "kind": "Secret",
         "type": SECRET_TYPE,
         "metadata": {"name": secret_name(&key.name, release.revision), "namespace": key.namespace, "labels": labels},
-        "data": {DATA_KEY: STANDARD.encode(&encoded.text)},
+        "data": {DATA_KEY: STANDARD.encode(encoded.packed.text())},
     });
-    Ok((secret.to_string().into_bytes(), encoded.slimming))
+    Ok((secret.to_string().into_bytes(), encoded))
 }
 
-fn stored(release: Release, body: &Value, slimming: Slimming) -> Stored {
-    let text = |pointer: &str| body.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
-    // As the API server counts them: base64 is its way to write, not what is kept.
-    let bytes = body.pointer("/data").and_then(|data| data.get(DATA_KEY)).and_then(Value::as_str).map_or(0, str::len);
-    Stored {
-        release,
-        uid: text("/metadata/uid"),
-        resource_version: text("/metadata/resourceVersion"),
-        bytes: bytes / 4 * 3,
-        slimming,
-    }
+/// The text of a record in the data of its Secret, in the API server's base64.
+fn text(secret: &Value) -> &str {
+    secret.pointer("/data").and_then(|data| data.get(DATA_KEY)).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// How many bytes the API server counts of a record: base64 is its way to write, not what is kept.
+fn text_bytes(secret: &Value) -> usize {
+    text(secret).len() / 4 * 3
 }
 
 /// The record in a Secret, with the user's labels.
-fn read(name: &str, mut secret: Value) -> Result<Stored, Error> {
-    let text = secret.pointer("/data").and_then(|data| data.get(DATA_KEY)).and_then(Value::as_str).unwrap_or_default();
-    let text =
-        STANDARD.decode(text).map_err(|source| crate::release::Error::Base64 { secret: name.to_owned(), source })?;
-    let mut release = decode(name, &text)?;
-    let labels = secret.pointer_mut("/metadata/labels").map(Value::take).unwrap_or_default();
-    release.labels = user_labels(&serde_json::from_value(labels).unwrap_or_default());
-    Ok(stored(release, &secret, Slimming::None))
+fn read(name: &str, secret: &Value) -> Result<Kept, Error> {
+    let text = STANDARD.decode(text(secret));
+    let text = text.map_err(|source| crate::release::Error::Base64 { secret: name.to_owned(), source })?;
+    let labels = secret.pointer("/metadata/labels").cloned().unwrap_or_default();
+    Ok(Kept {
+        packed: Packed::from_text(name, &text)?,
+        labels: user_labels(&serde_json::from_value(labels).unwrap_or_default()),
+        bytes: text_bytes(secret),
+        slimming: Slimming::None,
+    })
+}
+
+/// The record of a Secret of this name and version.
+fn stored(name: &str, (_, uid, resource_version): Version, kept: &Kept) -> Result<Arc<Stored>, Error> {
+    let release = Release { labels: kept.labels.clone(), ..kept.packed.unpack(name)? };
+    Ok(Arc::new(Stored { release, uid, resource_version, bytes: kept.bytes, slimming: kept.slimming }))
 }

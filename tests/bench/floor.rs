@@ -6,8 +6,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use futures::{StreamExt as _, TryStreamExt as _};
-use kube::api::{Api, DynamicObject, ListParams, Patch, PatchParams, PostParams};
+use k8s_openapi::api::core::v1::Namespace;
+use kube::api::{Api, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams};
 use kube::discovery::ApiResource;
+use kube::runtime::wait::{await_condition, conditions};
 use kube::{Client, ResourceExt as _};
 use serde_json::{Value, json};
 
@@ -114,6 +116,18 @@ impl Writes {
         let (writes, observed) = tokio::try_join!(write, watch)?;
         // The first is the user's own.
         Ok(Floor { writes, observed: observed.max(writes), each: self.all.len() - 1 })
+    }
+
+    /// Removes the namespace of [`Self::repeat`], so that nobody has its releases to watch besides those that are measured.
+    pub(crate) async fn remove(&self, client: &Client, namespace: &str, count: usize) -> Result<()> {
+        let nothing = json!({"metadata": {"finalizers": null}});
+        releases::patch_all(client, namespace, count, &nothing).await?;
+        let api: Api<Namespace> = Api::all(client.clone());
+        let known = api.get(namespace).await?.metadata.uid.context("a namespace without identifier")?;
+        api.delete(namespace, &DeleteParams::default()).await?;
+        let gone = await_condition(api, namespace, conditions::is_deleted(&known));
+        tokio::time::timeout(releases::deadline(count), gone).await.context("the namespace of the floor stays")??;
+        Ok(())
     }
 
     async fn write(&self, client: &Client, namespace: &str, name: String) -> Result<()> {

@@ -260,6 +260,7 @@ impl Bench {
         let before = self.server_times()?;
         let floor = writes.repeat(&bare, &namespace, self.count, concurrent).await.context("measure the floor")?;
         println!("\nthe control plane in the floor: {}", listed(&spent(before, self.server_times()?)));
+        writes.remove(&self.client, &namespace, self.count).await.context("remove what the floor wrote")?;
         Ok(floor)
     }
 

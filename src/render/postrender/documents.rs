@@ -164,6 +164,9 @@ fn roots(text: &str) -> Result<Vec<Node>, String> {
         let Some(node) = Node::read(text).map_err(|error| error.to_string())? else { continue };
         match node.field("items") {
             Some(items) if is_alone && matches!(Id::of(&node).kind.as_str(), "List" | "ResourceList") => {
+                if !items.fields().is_empty() {
+                    return Err(format!("items of the {} are no list", Id::of(&node).kind));
+                }
                 found.extend(items.items().iter().cloned());
             }
             _ => found.push(node),
