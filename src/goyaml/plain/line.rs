@@ -138,7 +138,6 @@ pub(super) fn unescape(part: &str, quote: u8, text: &mut String, keep: bool) -> 
             b'"' => "\"",
             b' ' => " ",
             b'\\' => "\\",
-            b'/' => "/",
             _ => return None,
         });
         rest = after.get(1..)?;
