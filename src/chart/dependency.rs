@@ -148,7 +148,7 @@ fn import_values(chart: &mut Chart, warnings: &mut Vec<String>) -> Result<(), Er
         }
         dependency.import_values = imports.iter().map(Import::to_json).collect();
     }
-    let merged = deep_copy(&merged);
+    let merged = if imported.is_empty() { merged } else { deep_copy(&merged) };
     merge_tables(&merged, &imported, warnings);
     chart.values = Some(Arc::new(from_map(&merged)));
     Ok(())

@@ -57,7 +57,7 @@ const FUNCTIONS: usize = 300;
 pub struct FuncMap<H> {
     functions: Vec<Function<H>>,
     /// The names come from the program alone, so that nobody can choose them to collide.
-    slots: HashMap<&'static str, usize, FixedState>,
+    slots: HashMap<&'static [u8], usize, FixedState>,
     /// Few, so that a search is quick.
     map_methods: Vec<(&'static str, MapMethods)>,
 }
@@ -77,7 +77,7 @@ impl<H> FuncMap<H> {
     /// Adds functions; one of a name that is there already replaces it.
     pub fn extend(&mut self, functions: impl IntoIterator<Item = Function<H>>) {
         for function in functions {
-            let slot = *self.slots.entry(function.name).or_insert(self.functions.len());
+            let slot = *self.slots.entry(function.name.as_bytes()).or_insert(self.functions.len());
             match self.functions.get_mut(slot) {
                 Some(known) => *known = function,
                 None => self.functions.push(function),
@@ -103,7 +103,7 @@ impl<H> FuncMap<H> {
     }
 
     /// The slot of a name.
-    pub fn slot(&self, name: &str) -> Option<usize> {
+    pub fn slot(&self, name: &[u8]) -> Option<usize> {
         self.slots.get(name).copied()
     }
 

@@ -73,17 +73,31 @@ impl TokenKind {
     }
 }
 
-/// A token: what it is and where.
+/// A token: what it is and where. Fits into two registers; texts are shorter than 4 GiB, to which the parser sees.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Token {
     pub(super) kind: TokenKind,
-    pub(super) start: usize,
-    pub(super) end: usize,
+    start: u32,
+    end: u32,
 }
 
 impl Token {
     /// A token before the first.
-    pub(super) const NONE: Self = Self { kind: TokenKind::Eof, start: usize::MAX, end: usize::MAX };
+    pub(super) const NONE: Self = Self { kind: TokenKind::Eof, start: u32::MAX, end: u32::MAX };
+
+    fn new(kind: TokenKind, start: usize, end: usize) -> Self {
+        Self { kind, start: start as u32, end: end as u32 }
+    }
+
+    /// The position of the first byte.
+    pub(super) fn start(self) -> usize {
+        self.start as usize
+    }
+
+    /// The position behind the last byte.
+    pub(super) fn end(self) -> usize {
+        self.end as usize
+    }
 }
 
 /// The scanner of one text.
@@ -115,12 +129,12 @@ impl<'t> Lexer<'t> {
 
     /// The bytes of a token.
     pub(super) fn bytes(&self, token: Token) -> &'t [u8] {
-        self.text.get(token.start..token.end).unwrap_or_default()
+        self.text.get(token.start()..token.end()).unwrap_or_default()
     }
 
     /// The line on which a token starts, from 1; 0 before the first token.
     pub(super) fn line(&self, token: Token) -> usize {
-        self.text.get(..token.start).map_or(0, |before| 1 + count_newlines(before))
+        self.text.get(..token.start()).map_or(0, |before| 1 + count_newlines(before))
     }
 
     /// The token as errors name it.
@@ -171,14 +185,14 @@ impl<'t> Lexer<'t> {
     }
 
     fn emit(&mut self, kind: TokenKind) -> Token {
-        let token = Token { kind, start: self.start, end: self.position };
+        let token = Token::new(kind, self.start, self.position);
         self.start = self.position;
         token
     }
 
     fn fail(&mut self, message: impl Into<String>) -> Token {
         self.message = message.into();
-        let token = Token { kind: TokenKind::Error, start: self.start, end: self.start };
+        let token = Token::new(TokenKind::Error, self.start, self.start);
         self.position = self.text.len();
         self.start = self.position;
         token
@@ -186,7 +200,7 @@ impl<'t> Lexer<'t> {
 
     fn lex_text(&mut self) -> Token {
         loop {
-            let Some(offset) = find_left_delim(self.rest()) else {
+            let Some(offset) = find_pair(self.rest(), *b"{{") else {
                 self.position = self.text.len();
                 let kind = if self.position > self.start { TokenKind::Text } else { TokenKind::Eof };
                 return self.emit(kind);
@@ -229,7 +243,7 @@ impl<'t> Lexer<'t> {
 
     fn lex_comment(&mut self) -> Option<Token> {
         self.position += 2;
-        let Some(offset) = memchr::memmem::find(self.rest(), b"*/") else {
+        let Some(offset) = find_pair(self.rest(), *b"*/") else {
             return Some(self.fail("unclosed comment"));
         };
         self.position += offset + 2;
@@ -246,11 +260,10 @@ impl<'t> Lexer<'t> {
 
     /// Whether a right delimiter is next, and if so, whether it trims.
     fn at_right_delim(&self) -> Option<bool> {
-        let rest = self.rest();
-        if has_right_trim_marker(rest) && rest.get(2..).unwrap_or_default().starts_with(b"}}") {
-            return Some(true);
+        match self.rest() {
+            [b'}', b'}', ..] => Some(false),
+            rest => is_trimming_delim(rest).then_some(true),
         }
-        rest.starts_with(b"}}").then_some(false)
     }
 
     fn lex_right_delim(&mut self, trims: bool) -> Token {
@@ -273,27 +286,29 @@ impl<'t> Lexer<'t> {
     }
 
     fn lex_inside_action(&mut self) -> Token {
+        let Some(&first) = self.rest().first() else {
+            return self.fail("unclosed action");
+        };
+        if IS_OF_NAME[usize::from(first)] && !first.is_ascii_digit() {
+            return self.lex_identifier();
+        }
         if let Some(trims) = self.at_right_delim() {
             if self.parentheses == 0 {
                 return self.lex_right_delim(trims);
             }
             return self.fail("unclosed left paren");
         }
-        let Some(rune) = self.peek() else {
-            return self.fail("unclosed action");
-        };
-        match rune {
-            ' ' | '\t' | '\r' | '\n' => self.lex_space(),
-            '.' if self.rest().get(1).is_some_and(|byte| !byte.is_ascii_digit()) => {
+        match first {
+            b' ' | b'\t' | b'\r' | b'\n' => self.lex_space(),
+            b'.' if self.rest().get(1).is_some_and(|byte| !byte.is_ascii_digit()) => {
                 self.position += 1;
                 self.lex_field_or_variable(TokenKind::Field)
             }
-            '.' | '+' | '-' | '0'..='9' => self.lex_number(),
-            _ if is_alphanumeric(rune) => self.lex_identifier(),
-            _ => {
-                self.next();
-                self.lex_symbol(rune)
-            }
+            b'.' | b'+' | b'-' | b'0'..=b'9' => self.lex_number(),
+            _ => match self.next() {
+                Some(rune) if !is_alphanumeric(rune) => self.lex_symbol(rune),
+                _ => self.lex_identifier(),
+            },
         }
     }
 
@@ -329,8 +344,7 @@ impl<'t> Lexer<'t> {
     fn lex_space(&mut self) -> Token {
         self.skip_spaces();
         let last = self.position - 1;
-        let tail = self.text.get(last..).unwrap_or_default();
-        if has_right_trim_marker(tail) && tail.get(2..).unwrap_or_default().starts_with(b"}}") {
+        if is_trimming_delim(self.text.get(last..).unwrap_or_default()) {
             self.position = last;
             if self.position == self.start {
                 return self.lex_right_delim(true);
@@ -376,8 +390,12 @@ impl<'t> Lexer<'t> {
     }
 
     fn skip_alphanumeric(&mut self) {
-        self.position += self.rest().iter().take_while(|byte| IS_OF_NAME[usize::from(**byte)]).count();
-        while self.peek().is_some_and(is_alphanumeric) {
+        loop {
+            self.position += self.rest().iter().take_while(|byte| IS_OF_NAME[usize::from(**byte)]).count();
+            let is_over = self.rest().first().is_none_or(u8::is_ascii);
+            if is_over || !self.peek().is_some_and(is_alphanumeric) {
+                return;
+            }
             self.next();
         }
     }
@@ -490,14 +508,15 @@ const IS_OF_NAME: [bool; 256] = {
     table
 };
 
-fn find_left_delim(text: &[u8]) -> Option<usize> {
+/// Where two bytes stand together; quick where the first of them is rare.
+fn find_pair(text: &[u8], [first, second]: [u8; 2]) -> Option<usize> {
     let mut from = 0;
     loop {
-        let brace = from + memchr::memchr(b'{', text.get(from..)?)?;
-        if text.get(brace + 1) == Some(&b'{') {
-            return Some(brace);
+        let found = from + memchr::memchr(first, text.get(from..)?)?;
+        if text.get(found + 1) == Some(&second) {
+            return Some(found);
         }
-        from = brace + 1;
+        from = found + 1;
     }
 }
 
@@ -509,8 +528,8 @@ fn has_left_trim_marker(text: &[u8]) -> bool {
     matches!(text, [b'-', space, ..] if is_space_byte(*space))
 }
 
-fn has_right_trim_marker(text: &[u8]) -> bool {
-    matches!(text, [space, b'-', ..] if is_space_byte(*space))
+fn is_trimming_delim(text: &[u8]) -> bool {
+    matches!(text, [space, b'-', b'}', b'}', ..] if is_space_byte(*space))
 }
 
 /// Letters, decimal digits and the underscore, as `unicode.IsLetter` and `unicode.IsDigit` have them.
@@ -524,12 +543,16 @@ pub(super) fn count_newlines(text: &[u8]) -> usize {
 }
 
 /// The character at a position and its width; U+FFFD for a byte that is not UTF-8.
+#[inline]
 pub(super) fn rune_at(text: &[u8], position: usize) -> Option<(char, usize)> {
-    let rest = text.get(position..)?;
-    let first = *rest.first()?;
-    if first.is_ascii() {
-        return Some((char::from(first), 1));
+    match text.get(position) {
+        Some(byte) if byte.is_ascii() => Some((char::from(*byte), 1)),
+        _ => long_rune_at(text, position),
     }
+}
+
+fn long_rune_at(text: &[u8], position: usize) -> Option<(char, usize)> {
+    let rest = text.get(position..)?;
     let chunk = rest.get(..rest.len().min(4))?.utf8_chunks().next()?;
     match chunk.valid().chars().next() {
         Some(rune) => Some((rune, rune.len_utf8())),

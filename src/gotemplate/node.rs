@@ -167,7 +167,9 @@ pub(super) struct Pipe {
     /// Whether the variables exist already.
     pub(super) assigns: bool,
     pub(super) variables: Box<[Variable]>,
-    pub(super) commands: Box<[Command]>,
+    pub(super) first: Command,
+    /// The commands after the first; mostly there are none.
+    pub(super) others: Box<[Command]>,
 }
 
 /// Operands, of which the first may be called with the others.
@@ -298,10 +300,9 @@ impl Pipe {
         if !self.variables.is_empty() {
             out.push_str(if self.assigns { " = " } else { " := " });
         }
-        for (position, command) in self.commands.iter().enumerate() {
-            if position > 0 {
-                out.push_str(" | ");
-            }
+        self.first.print(source, out);
+        for command in &self.others {
+            out.push_str(" | ");
             command.print(source, out);
         }
     }
@@ -342,6 +343,6 @@ mod tests {
     fn nodes_are_small() {
         assert_eq!(size_of::<Node>(), 32);
         assert_eq!(size_of::<Command>(), 24);
-        assert_eq!(size_of::<Pipe>(), 40);
+        assert_eq!(size_of::<Pipe>(), 64);
     }
 }

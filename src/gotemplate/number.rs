@@ -79,6 +79,14 @@ impl Number {
     }
 
     fn parse_simple(text: &[u8]) -> Result<Self, String> {
+        if let Some(value) = parse_short(text) {
+            return Ok(Self {
+                int: Some(i64::from(value)),
+                uint: Some(u64::from(value)),
+                float: Some(f64::from(value)),
+                ..Self::default()
+            });
+        }
         let text = std::str::from_utf8(text).map_err(|_| "invalid syntax")?;
         if let Some(imaginary) = text.strip_suffix('i').and_then(parse_float) {
             return Ok(Self::from_complex(0.0, imaginary));
@@ -101,6 +109,17 @@ impl Number {
             Some(float) => Ok(number.with_float(float)),
             None => Err(format!("illegal number syntax: {}", quote(text))),
         }
+    }
+}
+
+/// A number of a few decimal digits, as nearly all are.
+fn parse_short(text: &[u8]) -> Option<u32> {
+    match text {
+        [digit @ b'0'..=b'9'] => Some(u32::from(digit - b'0')),
+        [b'1'..=b'9', _, ..] if text.len() < 9 => {
+            text.iter().try_fold(0, |value, digit| digit.is_ascii_digit().then(|| value * 10 + u32::from(digit - b'0')))
+        }
+        _ => None,
     }
 }
 

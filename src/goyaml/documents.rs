@@ -12,6 +12,9 @@ use super::input::Input;
 use super::parse::Parser;
 use super::scan::Scanner;
 
+/// What a line begins with that separates documents.
+const SEPARATOR: &[u8] = b"---";
+
 /// The JSON of every document of a stream, found by the grammar (a decoder of go-yaml v2.4).
 pub fn documents(text: impl AsRef<[u8]>) -> Result<Vec<Json>, Error> {
     let input = Input::new(text.as_ref()).map_err(Error::Convert)?;
@@ -29,28 +32,32 @@ pub fn documents(text: impl AsRef<[u8]>) -> Result<Vec<Json>, Error> {
 pub fn split(text: &[u8]) -> Vec<Result<Cow<'_, [u8]>, Error>> {
     let mut texts = Vec::new();
     let mut start = 0;
-    let mut at = 0;
-    for line in text.split_inclusive(|byte| *byte == b'\n') {
-        if let Some(rest) = line.strip_prefix(b"---") {
-            let rest = String::from_utf8_lossy(rest);
-            let rest = rest.trim();
-            if !rest.is_empty() && !rest.starts_with('#') {
-                let problem = format!("invalid Yaml document separator: {rest}");
-                texts.push(Err(Error::Separator(problem)));
-                return texts;
-            }
-            if at > start {
-                texts.push(Ok(with_line_feeds(text.get(start..at).unwrap_or_default())));
-                start = at + line.len();
-            }
+    for at in separators(text) {
+        let line = text.get(at..).unwrap_or_default();
+        let line = memchr::memchr(b'\n', line).and_then(|end| line.get(..=end)).unwrap_or(line);
+        let rest = String::from_utf8_lossy(line.get(SEPARATOR.len()..).unwrap_or_default());
+        let rest = rest.trim();
+        if !rest.is_empty() && !rest.starts_with('#') {
+            let problem = format!("invalid Yaml document separator: {rest}");
+            texts.push(Err(Error::Separator(problem)));
+            return texts;
         }
-        at += line.len();
+        if at > start {
+            texts.push(Ok(with_line_feeds(text.get(start..at).unwrap_or_default())));
+            start = at + line.len();
+        }
     }
     match text.get(start..).unwrap_or_default() {
         [] => {}
         last => texts.push(Ok(with_line_feeds(last))),
     }
     texts
+}
+
+/// Where lines begin that are separators.
+fn separators(text: &[u8]) -> impl Iterator<Item = usize> + '_ {
+    let first = text.starts_with(SEPARATOR).then_some(0);
+    first.into_iter().chain(memchr::memmem::find_iter(text, b"\n---").map(|line_feed| line_feed + 1))
 }
 
 /// The text with each line ending in a line feed alone, the last one too.

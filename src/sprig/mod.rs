@@ -46,7 +46,7 @@ mod words;
 pub use ambient::Ambient;
 pub use cast::parse_float;
 pub use duration::parse_duration;
-pub use regex::regex_fault;
+pub use regex::{GoRegex, regex_fault};
 pub use toml_time::{toml_time, toml_time_from};
 pub use url::url_scheme;
 

@@ -9,7 +9,9 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use regex::bytes::{Captures, Match, Regex, RegexBuilder};
+use regex_automata::meta::{Config, Regex};
+use regex_automata::util::captures::Captures;
+use regex_automata::{Input, Span, util::syntax};
 
 use super::args::{self, STRING, STRING2, STRING3, bytes, int, string, text};
 use super::re2;
@@ -55,10 +57,10 @@ pub(super) fn functions<H>() -> Vec<Function<H>> {
     vec![
         Function::pure("regexMatch", two, |args| {
             let pattern = compile(args, false).ok();
-            Ok(Value::Bool(pattern.is_some_and(|pattern| pattern.regex.is_match(&Subject::new(bytes(args, 1)).text))))
+            Ok(Value::Bool(pattern.is_some_and(|pattern| pattern.regex.is_match(&*Subject::new(bytes(args, 1)).text))))
         }),
         Function::pure("mustRegexMatch", two, |args| {
-            Ok(Value::Bool(compile(args, false)?.regex.is_match(&Subject::new(bytes(args, 1)).text)))
+            Ok(Value::Bool(compile(args, false)?.regex.is_match(&*Subject::new(bytes(args, 1)).text)))
         }),
         Function::pure("regexFind", two, |args| find(args, true)),
         Function::pure("mustRegexFind", two, |args| find(args, false)),
@@ -104,7 +106,22 @@ fn compile(args: &[Value], panics: bool) -> Result<Arc<Pattern>, CallError> {
 
 /// Why Go's `regexp` refuses a pattern; nothing if it takes it.
 pub fn regex_fault(pattern: &str) -> Option<String> {
-    compile_new(pattern).err()
+    GoRegex::new(pattern).err()
+}
+
+/// A regular expression as Go's `regexp` understands it.
+pub struct GoRegex(Arc<Pattern>);
+
+impl GoRegex {
+    /// Compiles a pattern; the error is Go's.
+    pub fn new(pattern: &str) -> Result<Self, String> {
+        find_compiled(pattern).map_or_else(|| compile_new(pattern), Ok).map(Self)
+    }
+
+    /// Whether the pattern is found in a text.
+    pub fn is_match(&self, text: &str) -> bool {
+        self.0.regex.is_match(text)
+    }
 }
 
 fn find_compiled(source: &str) -> Option<Arc<Pattern>> {
@@ -115,8 +132,11 @@ fn find_compiled(source: &str) -> Option<Arc<Pattern>> {
 fn compile_new(source: &str) -> Result<Arc<Pattern>, String> {
     let translated = re2::translate(source)?;
     let build = |size| {
-        let mut builder = RegexBuilder::new(&translated.pattern);
-        builder.size_limit(size).dfa_size_limit(MAX_SEARCH).nest_limit(4_000).build()
+        // Full automata make long searches faster, but building them takes longer than all searches of a chart.
+        let config = Config::new().utf8_empty(false).dfa(false).onepass(false);
+        let config = config.nfa_size_limit(Some(size)).hybrid_cache_capacity(MAX_SEARCH);
+        let syntax = syntax::Config::new().utf8(false).nest_limit(4_000);
+        Regex::builder().configure(config).syntax(syntax).build(&translated.pattern)
     };
     let keep = |patterns: &mut Patterns, most: usize, regex: Regex| {
         if patterns.len() >= most {
@@ -168,8 +188,8 @@ impl<'t> Subject<'t> {
         self.bytes.get(place(start)..place(end)).unwrap_or_default()
     }
 
-    fn matched(&self, found: Match<'_>) -> &'t [u8] {
-        self.original(found.start(), found.end())
+    fn matched(&self, found: Span) -> &'t [u8] {
+        self.original(found.start, found.end)
     }
 
     fn len(&self) -> usize {
@@ -178,21 +198,22 @@ impl<'t> Subject<'t> {
 }
 
 /// All matches in order, as Go finds them: an empty one never directly after another, nor within a letter.
-fn each_match<'t>(pattern: &Pattern, subject: &'t [u8], limit: usize) -> Vec<Match<'t>> {
+fn each_match(pattern: &Pattern, subject: &[u8], limit: usize) -> Vec<Span> {
     let mut found = Vec::new();
     let mut position = 0;
     let mut last_end = None;
     while position <= subject.len() && found.len() < limit {
-        let Some(next) = pattern.regex.find_at(subject, position) else { break };
-        if next.is_empty() && !is_boundary(subject, next.start()) {
-            position = next.start() + 1;
+        let Some(next) = pattern.regex.search(&Input::new(subject).range(position..)) else { break };
+        let next = next.span();
+        if next.is_empty() && !is_boundary(subject, next.start) {
+            position = next.start + 1;
             continue;
         }
-        if !next.is_empty() || last_end != Some(next.end()) {
+        if !next.is_empty() || last_end != Some(next.end) {
             found.push(next);
         }
-        last_end = Some(next.end());
-        position = if next.end() > position { next.end() } else { position + 1 };
+        last_end = Some(next.end);
+        position = if next.end > position { next.end } else { position + 1 };
     }
     found
 }
@@ -205,7 +226,7 @@ fn is_boundary(subject: &[u8], position: usize) -> bool {
 fn find(args: &[Value], panics: bool) -> CallResult {
     let pattern = compile(args, panics)?;
     let subject = Subject::new(bytes(args, 1));
-    string(pattern.regex.find(&subject.text).map_or(&[][..], |found| subject.matched(found)))
+    string(pattern.regex.find(&*subject.text).map_or(&[][..], |found| subject.matched(found.span())))
 }
 
 fn find_all(args: &[Value], panics: bool) -> CallResult {
@@ -218,18 +239,22 @@ fn find_all(args: &[Value], panics: bool) -> CallResult {
     Ok(Value::strings(found.into_iter().map(|found| subject.matched(found))))
 }
 
-type Replacer = fn(&mut Vec<u8>, &Pattern, &Captures<'_>, &Subject<'_>, &[u8]);
+type Replacer = fn(&mut Vec<u8>, &Pattern, &Captures, &Subject<'_>, &[u8]);
 
 fn replace(args: &[Value], panics: bool, append: Replacer) -> CallResult {
     let pattern = compile(args, panics)?;
     let (subject, replacement) = (Subject::new(bytes(args, 1)), bytes(args, 2));
     let mut out = Vec::with_capacity(subject.len());
     let mut done = 0;
+    let mut captures = pattern.regex.create_captures();
     for found in each_match(&pattern, &subject.text, usize::MAX) {
-        let Some(captures) = pattern.regex.captures_at(&subject.text, found.start()) else { continue };
-        out.extend_from_slice(subject.original(done, found.start()));
+        pattern.regex.search_captures(&Input::new(&*subject.text).range(found.start..), &mut captures);
+        if !captures.is_match() {
+            continue;
+        }
+        out.extend_from_slice(subject.original(done, found.start));
         append(&mut out, &pattern, &captures, &subject, replacement);
-        done = found.end();
+        done = found.end;
         if out.len() > args::MAX_BYTES {
             return args::too_long();
         }
@@ -238,12 +263,12 @@ fn replace(args: &[Value], panics: bool, append: Replacer) -> CallResult {
     string(out)
 }
 
-fn literal(out: &mut Vec<u8>, _: &Pattern, _: &Captures<'_>, _: &Subject<'_>, replacement: &[u8]) {
+fn literal(out: &mut Vec<u8>, _: &Pattern, _: &Captures, _: &Subject<'_>, replacement: &[u8]) {
     out.extend_from_slice(replacement);
 }
 
 /// Appends the replacement with `$1`, `${1}`, `$name` filled in. A name takes all letters it can: `$1W` is the group `1W`.
-fn expand(out: &mut Vec<u8>, pattern: &Pattern, captures: &Captures<'_>, subject: &Subject<'_>, replacement: &[u8]) {
+fn expand(out: &mut Vec<u8>, pattern: &Pattern, captures: &Captures, subject: &Subject<'_>, replacement: &[u8]) {
     let mut rest = replacement;
     while let Some(dollar) = rest.iter().position(|byte| *byte == b'$') {
         out.extend_from_slice(rest.get(..dollar).unwrap_or_default());
@@ -277,13 +302,13 @@ fn reference(text: &[u8]) -> Option<(&str, &[u8])> {
     Some((name, if braced.is_some() { after.strip_prefix(b"}")? } else { after }))
 }
 
-fn group<'t>(pattern: &Pattern, captures: &Captures<'t>, name: &str) -> Option<Match<'t>> {
+fn group(pattern: &Pattern, captures: &Captures, name: &str) -> Option<Span> {
     if name.bytes().all(|byte| byte.is_ascii_digit()) && (name == "0" || !name.starts_with('0')) {
-        captures.get(name.parse().ok()?)
+        captures.get_group(name.parse().ok()?)
     } else {
         // Names may repeat; the first group that took part counts.
         let mut groups = pattern.names.iter().enumerate().filter(|(_, known)| *known == name);
-        groups.find_map(|(position, _)| captures.get(position))
+        groups.find_map(|(position, _)| captures.get_group(position))
     }
 }
 
@@ -303,11 +328,11 @@ fn split(args: &[Value], panics: bool) -> CallResult {
         if parts.len() + 1 == limit {
             break;
         }
-        end = found.start();
-        if found.end() != 0 {
+        end = found.start;
+        if found.end != 0 {
             parts.push(subject.original(start, end));
         }
-        start = found.end();
+        start = found.end;
     }
     if end != subject.len() {
         parts.push(subject.original(start, subject.len()));

@@ -4,15 +4,14 @@
 //! This reads the schema as it stands. It knows the keywords that nearly all schemas are made of; about everything else, and about values
 //! that do not fit, the library is asked, whose words are wanted then.
 //!
-//! **Invariant:** sees nothing in order that the library would refuse.
+//! **Invariant:** sees nothing in order that the library would refuse, patterns apart: these mean here what they mean to Go.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use regex::Regex;
 use serde_json::{Map, Value as Json};
 
-use crate::sprig::regex_fault;
+use crate::sprig::GoRegex;
 
 /// How deep schemas and references in them are followed.
 const MAX_DEPTH: usize = 100;
@@ -56,7 +55,7 @@ type Fields = Map<String, Json>;
 /// Whether the schema is surely a good one, and the values surely fit it.
 pub(super) fn holds(schema: &Json, values: &Json) -> bool {
     let Some(refs_stand_alone) = refs_stand_alone(schema) else { return false };
-    let glance = Glance { root: schema, refs_stand_alone, patterns: RefCell::default() };
+    let glance = Glance { root: schema, refs_stand_alone, patterns: RefCell::default(), targets: RefCell::default() };
     glance.is_schema(schema, 0) && glance.accepts(schema, values, 0) == Some(true)
 }
 
@@ -76,7 +75,9 @@ fn refs_stand_alone(schema: &Json) -> Option<bool> {
 struct Glance<'s> {
     root: &'s Json,
     refs_stand_alone: bool,
-    patterns: RefCell<BTreeMap<&'s str, Regex>>,
+    patterns: RefCell<BTreeMap<&'s str, GoRegex>>,
+    /// References whose targets were looked at as schemas, or are being looked at.
+    targets: RefCell<BTreeSet<&'s str>>,
 }
 
 impl<'s> Glance<'s> {
@@ -126,21 +127,18 @@ impl<'s> Glance<'s> {
             "allOf" | "anyOf" | "oneOf" => {
                 value.as_array().is_some_and(|schemas| !schemas.is_empty() && schemas.iter().all(is_schema))
             }
-            "$ref" => self.target(value).is_some(),
+            "$ref" => value.as_str().is_some_and(|reference| self.is_reference(reference, depth)),
             // What is no keyword at all, such as those of forms, may be anything.
             keyword => !UNKNOWN.contains(&keyword),
         }
     }
 
-    /// Whether this is a regular expression that means the same to everybody.
+    /// Whether this is a regular expression to Go.
     fn is_pattern(&self, pattern: &'s str) -> bool {
         if self.patterns.borrow().contains_key(pattern) {
             return true;
         }
-        if !is_common_pattern(pattern) || regex_fault(pattern).is_some() {
-            return false;
-        }
-        let Ok(compiled) = Regex::new(pattern) else { return false };
+        let Ok(compiled) = GoRegex::new(pattern) else { return false };
         self.patterns.borrow_mut().insert(pattern, compiled);
         true
     }
@@ -149,14 +147,21 @@ impl<'s> Glance<'s> {
         Some(self.patterns.borrow().get(pattern)?.is_match(text))
     }
 
-    /// What a reference refers to, if that is one of the schema's definitions, of which all are looked at.
-    fn target(&self, reference: &Json) -> Option<&'s Json> {
-        let (table, name) = reference.as_str()?.strip_prefix("#/")?.split_once('/')?;
-        let is_plain = |letter: u8| letter.is_ascii_alphanumeric() || matches!(letter, b'-' | b'_' | b'.');
-        if !matches!(table, "definitions" | "$defs") || name.is_empty() || !name.bytes().all(is_plain) {
+    /// Whether this refers to a schema of known keywords.
+    fn is_reference(&self, reference: &'s str, depth: usize) -> bool {
+        let Some(target) = self.target(reference) else { return false };
+        !self.targets.borrow_mut().insert(reference) || self.is_schema(target, depth + 1)
+    }
+
+    /// What a reference refers to, if that is within the schema.
+    fn target(&self, reference: &str) -> Option<&'s Json> {
+        let pointer = reference.strip_prefix('#')?;
+        let is_plain =
+            |letter: u8| letter.is_ascii_alphanumeric() || matches!(letter, b'-' | b'_' | b'.' | b'/' | b'$');
+        if pointer.is_empty() || !pointer.bytes().all(is_plain) {
             return None;
         }
-        self.root.get(table)?.get(name)
+        self.root.pointer(pointer)
     }
 
     /// Whether a value fits a schema; nothing if that cannot be told.
@@ -171,7 +176,7 @@ impl<'s> Glance<'s> {
                 // The library looks at this one all the same.
                 return None;
             }
-            let is_accepted = self.accepts(self.target(reference)?, value, depth + 1)?;
+            let is_accepted = self.accepts(self.target(reference.as_str()?)?, value, depth + 1)?;
             if self.refs_stand_alone || !is_accepted {
                 return Some(is_accepted);
             }
@@ -286,34 +291,6 @@ fn is_name_of_its_own(id: &str) -> bool {
     })
 }
 
-/// Whether a pattern is made of what the languages of regular expressions agree on.
-fn is_common_pattern(pattern: &str) -> bool {
-    let bytes = pattern.as_bytes();
-    let mut at = 0;
-    while let Some(byte) = bytes.get(at) {
-        let is_common = match byte {
-            b'\\' => {
-                at += 1;
-                matches!(
-                    bytes.get(at),
-                    Some(b'.' | b'/' | b'-' | b'+' | b'*' | b'?' | b'(' | b')' | b'[' | b']' | b'$' | b'^')
-                )
-            }
-            // Groups with flags, classes by name and set operations are not common.
-            b'(' => bytes.get(at + 1) != Some(&b'?'),
-            b'[' => !matches!(bytes.get(at + 1), Some(b'[' | b']' | b':')),
-            b'&' | b'~' | b'-' => bytes.get(at + 1) != Some(byte),
-            b' '..=b'~' => true,
-            _ => false,
-        };
-        if !is_common {
-            return false;
-        }
-        at += 1;
-    }
-    true
-}
-
 fn is_type(name: &Json) -> bool {
     name.as_str().is_some_and(|name| TYPES.contains(&name))
 }
@@ -365,6 +342,7 @@ mod tests {
             "$schema": "http://json-schema.org/draft-07/schema#",
             "$id": "https://example.com/values.schema.json",
             "title": "Values",
+            "routes": {"default": {"type": "string"}},
             "definitions": {"size": {"type": ["integer", "null"], "minimum": 1, "form": true}},
             "type": "object",
             "required": ["image"],
@@ -375,7 +353,9 @@ mod tests {
                 "pull": {"enum": ["Always", "Never"]},
                 "args": {"type": "array", "items": {"type": "string"}, "uniqueItems": true},
                 "port": {"oneOf": [{"type": "integer"}, {"type": "string"}], "format": "int32"},
-                "tag": {"type": "string", "pattern": "^v[0-9]+(\\.[0-9]+)*$"},
+                "tag": {"type": "string", "pattern": "^v\\d+(?:\\.[0-9]+)*$"},
+                "ports": {"items": {"$ref": "#/properties/port/oneOf/0"}},
+                "route": {"$ref": "#/routes/default"},
                 "labels": {
                     "patternProperties": {"^app/": {"type": "string"}},
                     "additionalProperties": {"type": "integer"},
@@ -384,7 +364,7 @@ mod tests {
         });
         let values = json!({
             "image": "a", "replicas": 2, "pull": "Never", "args": ["x", "y"], "port": "http",
-            "tag": "v1.2", "labels": {"app/a": "b", "other": 1},
+            "tag": "v1.2", "labels": {"app/a": "b", "other": 1}, "ports": [1], "route": "x",
         });
         assert!(glance::holds(&schema, &values));
         for (name, value) in [
@@ -394,6 +374,8 @@ mod tests {
             ("args", json!(["x", "x"])),
             ("port", json!(1.5)),
             ("tag", json!("1.2")),
+            ("ports", json!(["x"])),
+            ("route", json!(1)),
             ("labels", json!({"app/a": 1})),
             ("labels", json!({"other": "b"})),
             ("other", json!(1)),
@@ -407,12 +389,12 @@ mod tests {
     #[test]
     fn what_needs_a_closer_look_is_left_to_the_library() {
         for schema in [
-            json!({"pattern": "^\\d"}),
             json!({"pattern": "("}),
             json!({"$id": "http://json-schema.org/draft-07/schema"}),
             json!({"properties": {"a": {"$id": "http://example.com/a"}}}),
             json!({"properties": {"a": {"format": "uri"}}}),
             json!({"$ref": "#/properties/a"}),
+            json!({"$ref": "#/a", "a": {"type": "text"}}),
             json!({"$ref": "#/definitions/a", "definitions": {"a": {"$ref": "#/definitions/a"}}}),
             json!({"$schema": "http://json-schema.org/draft-04/schema#"}),
             json!({"type": "text"}),
@@ -468,7 +450,9 @@ mod tests {
                 word(&["pattern", "format", "$id"]),
                 prop::sample::select(vec![json!("^a"), json!("b?$"), json!("(\\.|a)"), json!("int32"), json!("uri"), json!("https://example.com/a"), json!("a#b")]),
             ),
-            2 => (word(&["$ref"]), prop::sample::select(vec![json!("#/definitions/a"), json!("#/$defs/b"), json!("#")])),
+            2 => (word(&["$ref"]), prop::sample::select(vec![
+                json!("#/definitions/a"), json!("#/$defs/b"), json!("#/properties/a"), json!("#/allOf/0"), json!("#/form/a"), json!("#")
+            ])),
         ];
         let leaf = prop_oneof![
             1 => prop::bool::ANY.prop_map(Json::Bool),

@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** prints nothing; only walking writes output.
 
-use crate::value::{CallError, Kind, Map, Method, Value, quote, value_method};
+use crate::value::{CallError, Kind, Map, MapType, Method, Value, quote, value_method};
 
 use super::super::error::Error;
 use super::super::node::{At, Chain, Command, Node, NodeKind, Pipe, Span, VariableFields};
@@ -16,14 +16,13 @@ impl<'x, H> Executor<'x, H> {
     /// Evaluates a pipeline and stores its value in the variables that it declares or assigns.
     pub(super) fn eval_pipe(&mut self, dot: &Operand, pipe: &'x Pipe) -> Result<Operand, Error> {
         self.at = Some(At::Pipe(pipe));
-        let mut value = None;
-        for command in &pipe.commands {
-            let mut result = self.eval_command(dot, command, value)?;
-            // What was in an interface comes out of it.
-            result.boxed = false;
-            value = Some(result);
+        let mut value = self.eval_command(dot, &pipe.first, None)?;
+        // What was in an interface comes out of it.
+        value.boxed = false;
+        for command in &pipe.others {
+            value = self.eval_command(dot, command, Some(value))?;
+            value.boxed = false;
         }
-        let value = value.unwrap_or_default();
         for variable in &pipe.variables {
             if pipe.assigns {
                 self.assign(variable, value.clone())?;
@@ -169,8 +168,13 @@ impl<'x, H> Executor<'x, H> {
         last: Final,
     ) -> Result<Operand, Error> {
         let tree = self.tree;
-        let field = tree.source.name(field);
         let has_arguments = operands.len() > 1 || last.is_some();
+        if let Value::Map(map) = &receiver.value
+            && !matches!(map.map_type(), MapType::Named(_))
+        {
+            return self.eval_key(map, tree.source.bytes(field), has_arguments);
+        }
+        let field = tree.source.name(field);
         match &receiver.value {
             Value::Nil if receiver.boxed => Err(self.error(format!("nil pointer evaluating interface {{}}.{field}"))),
             Value::Nil if self.missing_key == MissingKey::Error => {
@@ -179,7 +183,7 @@ impl<'x, H> Executor<'x, H> {
             Value::Nil => Ok(Operand::default()),
             Value::Map(map) => match self.functions.map_method(map, field) {
                 Some(method) => self.call_method(dot, &method, field, At::Node(node), operands, last),
-                None => self.eval_key(map, field, has_arguments),
+                None => self.eval_key(map, field.as_bytes(), has_arguments),
             },
             Value::Object(object) => {
                 if let Some(method) = object.method(field) {
@@ -194,7 +198,9 @@ impl<'x, H> Executor<'x, H> {
                     return Ok(Operand { value, boxed });
                 }
                 match object.underlying() {
-                    Some(Value::Map(map)) if object.kind() == Kind::Map => self.eval_key(&map, field, has_arguments),
+                    Some(Value::Map(map)) if object.kind() == Kind::Map => {
+                        self.eval_key(&map, field.as_bytes(), has_arguments)
+                    }
                     _ => Err(self.no_field(receiver, field)),
                 }
             }
@@ -209,12 +215,13 @@ impl<'x, H> Executor<'x, H> {
         self.error(format!("can't evaluate field {field} in type {}", receiver.type_name()))
     }
 
-    fn eval_key(&self, map: &Map, key: &str, has_arguments: bool) -> Result<Operand, Error> {
+    fn eval_key(&self, map: &Map, key: &[u8], has_arguments: bool) -> Result<Operand, Error> {
         if has_arguments {
+            let key = String::from_utf8_lossy(key);
             return Err(self.error(format!("{key} is not a method but has arguments")));
         }
         let boxed = map.map_type().boxes();
-        if let Some(value) = map.get(key.as_bytes()) {
+        if let Some(value) = map.get(key) {
             return Ok(Operand { value, boxed });
         }
         match self.missing_key {

@@ -34,7 +34,7 @@ pub(super) fn parse<H>(
         return Err(Error::parse(name, 1, "exceeded maximum length of a template"));
     }
     let source = Arc::new(Source { name: name.to_owned(), text: Arc::clone(text) });
-    let lexer = Lexer::new(text, functions.slot("break").is_none(), functions.slot("continue").is_none());
+    let lexer = Lexer::new(text, functions.slot(b"break").is_none(), functions.slot(b"continue").is_none());
     let mut parser = Parser {
         functions,
         lexer,
@@ -132,7 +132,7 @@ struct Parser<'p, H> {
 
 /// Takes what was put on a stack since it had this height.
 fn take<T>(stack: &mut Vec<T>, height: usize) -> Box<[T]> {
-    stack.drain(height.min(stack.len())..).collect()
+    if stack.len() > height { stack.split_off(height).into() } else { Box::default() }
 }
 
 impl<H> Parser<'_, H> {
@@ -295,7 +295,7 @@ impl<H> Parser<'_, H> {
         let token = self.next_non_space();
         match token.kind {
             TokenKind::Text => {
-                Ok(Item::Node(Node::new(token.start, NodeKind::Text(Span::new(token.start, token.end)))))
+                Ok(Item::Node(Node::new(token.start(), NodeKind::Text(Span::new(token.start(), token.end())))))
             }
             TokenKind::LeftDelim => {
                 self.file.action = Some(token);
@@ -327,7 +327,7 @@ impl<H> Parser<'_, H> {
             TokenKind::With => self.control(Control::With)?,
             _ => {
                 self.backup();
-                let position = self.peek().start;
+                let position = self.peek().start();
                 let pipe = self.pipeline("command", TokenKind::RightDelim)?;
                 Node::new(position, NodeKind::Action(Box::new(pipe)))
             }
@@ -344,7 +344,7 @@ impl<H> Parser<'_, H> {
         if self.file.range_depth == 0 {
             return Err(self.error(&format!("{text} outside {{{{range}}}}")));
         }
-        Ok(Node::new(token.start, kind))
+        Ok(Node::new(token.start(), kind))
     }
 
     fn else_control(&mut self) -> Result<(), Error> {
@@ -423,5 +423,5 @@ impl<H> Parser<'_, H> {
 }
 
 fn template_node(token: Token, name: Arc<str>, pipe: Option<Pipe>) -> Node {
-    Node::new(token.start, NodeKind::Template(Box::new(Template { name, pipe })))
+    Node::new(token.start(), NodeKind::Template(Box::new(Template { name, pipe })))
 }

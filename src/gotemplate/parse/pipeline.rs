@@ -19,7 +19,7 @@ impl<'p, H> Parser<'p, H> {
     /// Parses declarations and commands up to the end token, which is consumed.
     pub(super) fn pipeline(&mut self, context: &str, end: TokenKind) -> Result<Pipe, Error> {
         self.check_stack()?;
-        let position = self.peek_non_space().start;
+        let position = self.peek_non_space().start();
         let (names, assigns) = self.declarations(context)?;
         let height = self.commands.len();
         loop {
@@ -34,15 +34,19 @@ impl<'p, H> Parser<'p, H> {
             let command = self.command()?;
             self.commands.push(command);
         }
-        let commands = take(&mut self.commands, height);
-        self.check_pipeline(&commands, context)?;
+        let others = take(&mut self.commands, height + 1);
+        let first = if self.commands.len() > height { self.commands.pop() } else { None };
+        let Some(first) = first else {
+            return Err(self.error(&format!("missing value for {context}")));
+        };
+        self.check_stages(&others)?;
         // Only now, as at run time: the names mean something else inside the commands.
         let scope = &mut self.file.scope;
-        let variables = names
-            .into_iter()
-            .map(|(name, span)| if assigns { scope.resolve(name, span) } else { scope.declare(name, span) });
-        let variables = variables.collect();
-        Ok(Pipe { position: position as u32, variables, assigns, commands })
+        let mut variables = Vec::with_capacity(names.len());
+        for (name, span) in names {
+            variables.push(if assigns { scope.resolve(name, span) } else { scope.declare(name, span) });
+        }
+        Ok(Pipe { position: position as u32, variables: variables.into(), assigns, first, others })
     }
 
     /// Parses `$x :=`, `$x =` or `$x, $y :=`, if the pipeline begins so.
@@ -89,17 +93,15 @@ impl<'p, H> Parser<'p, H> {
     fn announce(&mut self, variable: Token, names: &mut Vec<Declared<'p>>) {
         let name = self.lexer.bytes(variable);
         self.file.scope.announce(name);
-        names.push((name, Span::new(variable.start, variable.end)));
+        names.push((name, Span::new(variable.start(), variable.end())));
     }
 
-    fn check_pipeline(&self, commands: &[Command], context: &str) -> Result<(), Error> {
-        if commands.is_empty() {
-            return Err(self.error(&format!("missing value for {context}")));
-        }
-        for (position, command) in commands.iter().enumerate().skip(1) {
+    /// Checks the commands after the first, which are given a value.
+    fn check_stages(&self, commands: &[Command]) -> Result<(), Error> {
+        for (position, command) in commands.iter().enumerate() {
             let first = command.operands.first().map(|operand| &operand.kind);
             if first.is_some_and(is_literal) {
-                let stage = position + 1;
+                let stage = position + 2;
                 return Err(self.error(&format!("non executable command in pipeline stage {stage}")));
             }
         }
@@ -108,11 +110,10 @@ impl<'p, H> Parser<'p, H> {
 
     /// Parses operands up to a pipe sign, which is consumed, or the end of the pipeline, which is not.
     fn command(&mut self) -> Result<Command, Error> {
-        let position = self.peek_non_space().start;
+        let position = self.peek_non_space().start();
         let height = self.nodes.len();
         let mut is_conditional = false;
         loop {
-            self.peek_non_space();
             if let Some(operand) = self.operand()? {
                 if self.nodes.len() == height && self.may_skip_operands(&operand) {
                     is_conditional = true;
@@ -147,9 +148,11 @@ impl<'p, H> Parser<'p, H> {
         };
         let next = self.peek();
         let is_chained = next.kind == TokenKind::Field;
-        while self.peek().kind == TokenKind::Field {
-            let token = self.next();
-            self.fields.push(field_name(token));
+        if is_chained {
+            while self.peek().kind == TokenKind::Field {
+                let token = self.next();
+                self.fields.push(field_name(token));
+            }
         }
         if is_chained && is_literal(&node.kind) {
             // Only now, because an error names the line of the token that was seen last.
@@ -159,14 +162,14 @@ impl<'p, H> Parser<'p, H> {
         let chained = take(&mut self.fields, height);
         if is_chained && matches!(node.kind, NodeKind::Field(_) | NodeKind::Variable(_)) {
             // Go makes a new node where the chain begins.
-            node.position = next.start as u32;
+            node.position = next.start() as u32;
         }
         match &mut node.kind {
             NodeKind::Field(fields) => *fields = chained,
             NodeKind::Variable(variable) => variable.fields = chained,
             _ if is_chained => {
                 let kind = NodeKind::Chain(Box::new(Chain { node, fields: chained }));
-                return Ok(Some(Node::new(next.start, kind)));
+                return Ok(Some(Node::new(next.start(), kind)));
             }
             _ => {}
         }
@@ -177,7 +180,7 @@ impl<'p, H> Parser<'p, H> {
     fn term(&mut self) -> Result<Option<Node>, Error> {
         let token = self.next_non_space();
         let bytes = self.lexer.bytes(token);
-        let span = Span::new(token.start, token.end);
+        let span = Span::new(token.start(), token.end());
         let kind = match token.kind {
             TokenKind::Identifier => self.identifier(token)?,
             TokenKind::Dot => NodeKind::Dot,
@@ -214,23 +217,23 @@ impl<'p, H> Parser<'p, H> {
                     Cow::Borrowed(_) => None,
                     Cow::Owned(text) => Some(text.into_boxed_slice()),
                 };
-                NodeKind::String { end: token.end as u32, unquoted }
+                NodeKind::String { end: token.end() as u32, unquoted }
             }
             _ => {
                 self.backup();
                 return Ok(None);
             }
         };
-        Ok(Some(Node::new(token.start, kind)))
+        Ok(Some(Node::new(token.start(), kind)))
     }
 
     fn identifier(&self, token: Token) -> Result<NodeKind, Error> {
         let name = self.lexer.bytes(token);
-        let Some(function) = std::str::from_utf8(name).ok().and_then(|name| self.functions.slot(name)) else {
+        let Some(function) = self.functions.slot(name) else {
             let name = String::from_utf8_lossy(name);
             return Err(self.error(&format!("function {} not defined", quote(&*name))));
         };
-        Ok(NodeKind::Identifier { end: token.end as u32, function: function as u32 })
+        Ok(NodeKind::Identifier { end: token.end() as u32, function: function as u32 })
     }
 
     fn may_skip_operands(&self, operand: &Node) -> bool {
@@ -241,7 +244,7 @@ impl<'p, H> Parser<'p, H> {
 
 /// The place of a field's name, without the point.
 fn field_name(token: Token) -> Span {
-    Span::new(token.start + 1, token.end)
+    Span::new(token.start() + 1, token.end())
 }
 
 fn starts_operand(kind: TokenKind) -> bool {

@@ -12,7 +12,7 @@ mod tests;
 
 use serde_json::{Map, Value};
 
-use self::line::{Ending, Scalars, begins_plain, closing, flow, is_over, join, plain_part, split_key, unescape};
+use self::line::{Ending, Key, Scalars, begins_plain, closing, flow, is_over, join, plain_part, split_key, unescape};
 
 /// How deep collections may lie in each other.
 const MAX_DEPTH: usize = 100;
@@ -34,7 +34,7 @@ pub(super) fn read(text: &[u8], wanted: Wanted<'_>) -> Option<Value> {
     let text = std::str::from_utf8(text).ok()?;
     let mut reader = Reader { text, at: 0, line: None, wanted };
     reader.advance();
-    if reader.line.is_some_and(|line| line.indent == 0 && line.text.trim_end() == "---") {
+    if reader.line.is_some_and(|line| line.indent == 0 && line.text == "---") {
         reader.advance();
     }
     let value = reader.root()?;
@@ -123,7 +123,7 @@ impl<'t> Reader<'t, '_> {
         if line.entry().is_some() {
             return self.sequence(line.indent, true, 0);
         }
-        self.mapping(line.indent, self.wanted.only, true, 0)
+        self.mapping(line.indent, None, self.wanted.only, true, 0)
     }
 
     /// What begins with the pending line, which is deeper than what it belongs to.
@@ -132,13 +132,21 @@ impl<'t> Reader<'t, '_> {
         if line.entry().is_some() {
             return self.sequence(line.indent, place.keep, place.depth);
         }
-        if split_key(line.text).is_some() {
-            return self.mapping(line.indent, None, place.keep, place.depth);
+        match split_key(line.text) {
+            Some(first) => self.mapping(line.indent, Some(first), None, place.keep, place.depth),
+            None => self.value(line.text, place),
         }
-        self.value(line.text, place)
     }
 
-    fn mapping(&mut self, indent: usize, only: Option<&[&str]>, keep: bool, depth: usize) -> Option<Value> {
+    /// A mapping at a column, from the pending line on, whose key and the rest may be known already.
+    fn mapping(
+        &mut self,
+        indent: usize,
+        mut first: Option<(Key<'t>, &'t str)>,
+        only: Option<&[&str]>,
+        keep: bool,
+        depth: usize,
+    ) -> Option<Value> {
         if depth > MAX_DEPTH {
             return None;
         }
@@ -150,7 +158,7 @@ impl<'t> Reader<'t, '_> {
             if line.indent > indent {
                 return None;
             }
-            let (key, rest) = split_key(line.text)?;
+            let (key, rest) = first.take().or_else(|| split_key(line.text))?;
             let key = key.text()?;
             let keep = keep && only.is_none_or(|only| only.contains(&&*key));
             let value = self.value(rest, Place { indent, in_mapping: true, keep, depth: depth + 1 })?;
@@ -178,9 +186,12 @@ impl<'t> Reader<'t, '_> {
             let content = Line::of(rest);
             let place = Place { indent, in_mapping: false, keep, depth: depth + 1 };
             let content_line = Line { indent: indent + 1 + content.indent, text: content.text };
-            let item = if content_line.entry().is_some() || split_key(content.text).is_some() {
+            let item = if content_line.entry().is_some() {
                 self.line = Some(content_line);
-                self.node(place)?
+                self.sequence(content_line.indent, keep, place.depth)?
+            } else if let Some(first) = split_key(content.text) {
+                self.line = Some(content_line);
+                self.mapping(content_line.indent, Some(first), None, keep, place.depth)?
             } else {
                 self.value(content.text, place)?
             };
@@ -350,11 +361,16 @@ impl<'t> Reader<'t, '_> {
             return None;
         }
         let mut longer: Option<String> = None;
+        self.line = None;
         while !is_ended {
             let before = self.at;
             let Some((breaks, next)) = self.next_of_scalar() else { break };
-            if next.indent <= place.indent || next.text.starts_with('#') {
+            if next.text.starts_with('#') {
                 self.at = before;
+                break;
+            }
+            if next.indent <= place.indent {
+                self.line = Some(next);
                 break;
             }
             let (part, ends) = plain_part(next.text)?;
@@ -368,7 +384,9 @@ impl<'t> Reader<'t, '_> {
             }
             is_ended = ends;
         }
-        self.advance();
+        if self.line.is_none() {
+            self.advance();
+        }
         match longer {
             Some(_) if !place.keep => Some(Value::Null),
             Some(text) => self.scalars(true).read(&text),

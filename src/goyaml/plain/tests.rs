@@ -69,6 +69,8 @@ fn what_is_unusual_or_wrong_is_left_to_the_full_rules() {
         "a: b: c",
         "a:\n  b: 1\n c: 2",
         "a: \"\\q\"",
+        "a: \"b\\/c\"",
+        "---  \n",
         "a: \"b\nc: d",
         "a: [b",
         "a\tb: 1",

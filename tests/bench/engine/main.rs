@@ -21,6 +21,10 @@ use std::error::Error;
 use arguments::Arguments;
 use figures::{chart_name, ratio, times};
 
+/// The program's own, so that what is measured is what runs.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments = Arguments::parse()?;
     if arguments.processes {
