@@ -33,9 +33,8 @@ async fn run(
     make_room(bench, settings, journal).await?;
     let Prepared { release, objects, .. } = prepared;
     let stored = journal.create(release).await?;
-    let mut release = stored.release.clone();
-    let result =
-        perform(bench, settings, &mut release, &objects, None, [HookEvent::PreInstall, HookEvent::PostInstall]).await;
+    let events = [HookEvent::PreInstall, HookEvent::PostInstall];
+    let (result, mut release) = perform(bench, settings, &stored.release, objects, None, events).await;
     match result {
         Ok(()) => {
             release.info.status = Status::Deployed;

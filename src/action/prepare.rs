@@ -52,6 +52,8 @@ pub struct Prepared {
     pub objects: Vec<Value>,
     /// The objects for the status.
     pub inventory: Inventory,
+    /// The newest revision in storage, as the request had it.
+    pub(super) newest: Option<Arc<Stored>>,
 }
 
 /// Prepares an install or upgrade.
@@ -70,7 +72,7 @@ pub async fn prepare(bench: &Workbench, settings: &Settings, request: Request) -
     let objects = manifest_objects(&rendered.manifest())?;
     let inventory = inventory(bench, &objects, &crds).await?;
     let release = record(bench, settings, &request, rendered, chart, values);
-    Ok(Prepared { release, objects, inventory })
+    Ok(Prepared { release, objects, inventory, newest: request.newest })
 }
 
 /// Whether the record will fit into a Secret, as far as it can be told before the definitions are there: nobody takes those away again.

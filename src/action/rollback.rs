@@ -41,9 +41,10 @@ async fn run(
     let release = rolled_back(&settings, &target.release, &last.release);
     bench.storage.prune(&bench.key, settings.max_history).await?;
     let stored = journal.create(release).await?;
-    let mut release = stored.release.clone();
+    let inventory = inventory::inventory(bench, &objects, &[]).await;
     let events = [HookEvent::PreRollback, HookEvent::PostRollback];
-    match perform(bench, &settings, &mut release, &objects, Some(&last.release), events).await {
+    let (result, mut release) = perform(bench, &settings, &stored.release, objects, Some(&last.release), events).await;
+    match result {
         Ok(()) => {
             for known in bench.storage.revisions(&bench.key).await? {
                 if known.status == Status::Deployed {
@@ -52,7 +53,7 @@ async fn run(
             }
             release.info.status = Status::Deployed;
             journal.update(&stored, release).await?;
-            outcome.inventory = Some(inventory::inventory(bench, &objects, &[]).await?);
+            outcome.inventory = Some(inventory?);
             Ok(())
         }
         Err(error) => {

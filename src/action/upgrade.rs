@@ -14,7 +14,7 @@ use super::{Error, Prepared, Settings, Workbench, hooks};
 use crate::cluster::{ApplyReport, DeleteOptions, ObjectReference, Propagation};
 use crate::lifecycle::{Outcome, ReleaseAction};
 use crate::readiness::Purpose;
-use crate::release::{HookEvent, Release, Status};
+use crate::release::{Hook, HookEvent, Release, Status};
 use crate::storage::{StorageKey, Stored};
 use crate::telemetry::phase;
 
@@ -38,13 +38,14 @@ async fn run(
     prepared: Prepared,
     journal: &mut Journal<'_>,
 ) -> Result<(), Error> {
-    let Prepared { release, objects, .. } = prepared;
-    let current = current(bench).await?;
+    let Prepared { release, objects, newest, .. } = prepared;
+    let current = current(bench, newest).await?;
     bench.storage.prune(&bench.key, settings.max_history).await?;
     let stored = journal.create(release).await?;
-    let mut release = stored.release.clone();
     let events = [HookEvent::PreUpgrade, HookEvent::PostUpgrade];
-    match perform(bench, settings, &mut release, &objects, Some(&current.release), events).await {
+    let (result, mut release) =
+        perform(bench, settings, &stored.release, objects, Some(&current.release), events).await;
+    match result {
         Ok(()) => {
             supersede(&current, journal).await?;
             release.info.status = Status::Deployed;
@@ -63,13 +64,19 @@ async fn run(
 
 /// The revision that an upgrade starts from: the last if it is deployed, else the newest deployed one, else the last if it failed or was
 /// superseded (Helm 4.3).
-pub(super) async fn current(bench: &Workbench) -> Result<Arc<Stored>, Error> {
+///
+/// `newest` is the last record if it was read before, which saves reading it again.
+async fn current(bench: &Workbench, newest: Option<Arc<Stored>>) -> Result<Arc<Stored>, Error> {
     let revisions = bench.storage.revisions(&bench.key).await?;
     let deployed = revisions.iter().find(|revision| revision.status == Status::Deployed);
     let last = revisions.first().filter(|last| matches!(last.status, Status::Failed | Status::Superseded));
     let StorageKey { name, .. } = &bench.key;
     let found = deployed.or(last).ok_or_else(|| Error::NoDeployedRelease { name: name.clone() })?;
-    Ok(bench.storage.get(&bench.key, found.revision).await?)
+    let is_found = |read: &Arc<Stored>| (&read.uid, &read.resource_version) == (&found.uid, &found.resource_version);
+    match newest.filter(is_found) {
+        Some(newest) => Ok(newest),
+        None => Ok(bench.storage.get(&bench.key, found.revision).await?),
+    }
 }
 
 /// Marks a revision as replaced by a later one.
@@ -93,28 +100,43 @@ pub(super) fn describe_failure(release: &mut Release, what: &str, error: &Error)
     release.info.description = description;
 }
 
-/// Hooks before, objects, what is left over from before, readiness, hooks after.
+/// Hooks before, objects, what is left over from before, readiness, hooks after. Gives the release with the runs of its hooks.
+///
+/// The objects are given up before the wait, and the release is copied after it: there is no limit to how many releases wait at a time.
 pub(super) async fn perform(
     bench: &Workbench,
     settings: &Settings,
-    release: &mut Release,
-    objects: &[Value],
+    release: &Release,
+    objects: Vec<Value>,
+    before: Option<&Release>,
+    events: [HookEvent; 2],
+) -> (Result<(), Error>, Release) {
+    let mut hooks = release.hooks.clone();
+    let result = act(bench, settings, (&release.manifest, &mut hooks), objects, before, events).await;
+    (result, Release { hooks, ..release.clone() })
+}
+
+async fn act(
+    bench: &Workbench,
+    settings: &Settings,
+    (manifest, hooks): (&str, &mut [Hook]),
+    objects: Vec<Value>,
     before: Option<&Release>,
     [pre, post]: [HookEvent; 2],
 ) -> Result<(), Error> {
     if settings.hooks {
-        hooks::run(bench, settings, &mut release.hooks, pre).instrument(phase("hooks")).await?;
+        hooks::run(bench, settings, hooks, pre).instrument(phase("hooks")).await?;
     }
     let mut created = Vec::new();
     let result = put_in_place(bench, settings, objects, before, &mut created).await;
     if let Err(error) = result {
         if settings.cleanup_on_fail {
-            delete_created(bench, objects, &created).await?;
+            delete_created(bench, &manifest_objects(manifest)?, &created).await?;
         }
         return Err(error);
     }
     if settings.hooks {
-        hooks::run(bench, settings, &mut release.hooks, post).instrument(phase("hooks")).await?;
+        hooks::run(bench, settings, hooks, post).instrument(phase("hooks")).await?;
     }
     Ok(())
 }
@@ -122,18 +144,28 @@ pub(super) async fn perform(
 async fn put_in_place(
     bench: &Workbench,
     settings: &Settings,
+    objects: Vec<Value>,
+    before: Option<&Release>,
+    created: &mut Vec<ObjectReference>,
+) -> Result<(), Error> {
+    apply(bench, settings, &objects, before, created).await?;
+    if settings.wait { wait(bench, settings, objects).await } else { Ok(()) }
+}
+
+/// Applies the objects and deletes what only the revision before had.
+async fn apply(
+    bench: &Workbench,
+    settings: &Settings,
     objects: &[Value],
     before: Option<&Release>,
     created: &mut Vec<ObjectReference>,
 ) -> Result<(), Error> {
-    let previous = before.map(|release| manifest_objects(&release.manifest)).transpose()?.unwrap_or_default();
     let mut options = bench.apply_options(settings);
-    options.previous.clone_from(&previous);
+    options.previous = before.map(|release| manifest_objects(&release.manifest)).transpose()?.unwrap_or_default();
     let report: ApplyReport = bench.cluster.apply(objects, &options).instrument(phase("apply")).await?;
     created.extend(report.created().cloned());
     report.into_result()?;
-    prune(bench, objects, previous).await?;
-    if settings.wait { wait(bench, settings, objects).await } else { Ok(()) }
+    prune(bench, objects, options.previous).await
 }
 
 /// Deletes objects of the revision before that the new one no longer has.
@@ -176,7 +208,7 @@ async fn delete_objects(bench: &Workbench, objects: &[Value]) -> Result<(), Erro
 }
 
 /// Waits until the objects are ready.
-async fn wait(bench: &Workbench, settings: &Settings, objects: &[Value]) -> Result<(), Error> {
+async fn wait(bench: &Workbench, settings: &Settings, objects: Vec<Value>) -> Result<(), Error> {
     let wait_for_jobs = settings.wait_for_jobs;
     let purpose =
         if settings.legacy_wait { Purpose::Legacy { wait_for_jobs } } else { Purpose::Release { wait_for_jobs } };

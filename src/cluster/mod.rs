@@ -153,7 +153,7 @@ mod tests {
     fn futures_can_be_spawned(cluster: &Cluster, apply: &ApplyOptions, wait: &WaitOptions, delete: &DeleteOptions) {
         let rules = crate::diff::IgnoreRules::default();
         is_send(&cluster.apply(&[], apply));
-        is_send(&cluster.wait(&[], wait));
+        is_send(&cluster.wait(Vec::new(), wait));
         is_send(&cluster.wait_single(&serde_json::Value::Null, wait));
         is_send(&cluster.delete(&[], delete));
         is_send(&cluster.drift(&[], &[], apply, &rules));

@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::objects::Prepared;
 use super::request::path;
-use super::{Cluster, Error, ObjectReference, Operation, Origin};
+use super::{Cluster, Error, ObjectReference, Operation, Origin, ResourceKind};
 use crate::readiness::{Purpose, Readiness, State, readiness, waiting_reason};
 
 /// A rule that goes before the built-in ones, such as CEL health checks; none where it has no opinion on the object.
@@ -94,25 +94,30 @@ pub enum WaitOutcome {
 }
 
 impl Cluster {
-    /// Waits until the objects, which carry the release's marks, are ready.
-    pub async fn wait(&self, objects: &[Value], options: &WaitOptions) -> Result<WaitOutcome, Error> {
+    /// Waits until the objects, which carry the release's marks, are ready. The objects themselves are given up before the wait begins:
+    /// there is no limit to how many releases wait at a time, and so they must not take much memory meanwhile.
+    pub async fn wait(&self, objects: Vec<Value>, options: &WaitOptions) -> Result<WaitOutcome, Error> {
         let deadline = options.deadline();
-        let prepared = self.prepare(objects, &options.origin, false).await?;
+        let prepared = self.prepare(&objects, &options.origin, false).await?;
+        drop(objects);
+        let mut awaited: Vec<Awaited> = prepared.into_iter().map(Awaited::from).collect();
         // All watches begin before the first is waited for.
-        for object in prepared.iter().filter(|it| self.watches().covers(&it.kind, it.reference.namespace.as_deref())) {
+        for object in awaited.iter().filter(|it| self.watches().covers(&it.kind, it.reference.namespace.as_deref())) {
             self.watches().begin(&object.kind);
         }
         // Boxed, since the compiler cannot see that futures made by a closure over references are Send.
-        let follows: Vec<_> = prepared
+        let follows: Vec<_> = awaited
             .iter()
             .map(|it| self.watches().follows(&it.kind, it.reference.namespace.as_deref()).boxed())
             .collect();
         let follows = tokio::select! {
             follows = join_all(follows) => follows,
-            () = sleep_until(deadline) => vec![false; prepared.len()],
+            () = sleep_until(deadline) => vec![false; awaited.len()],
             () = options.cancel.cancelled() => return Ok(WaitOutcome::Cancelled),
         };
-        let awaited = prepared.iter().zip(follows).map(|(object, followed)| Awaited { object, followed }).collect();
+        for (object, followed) in awaited.iter_mut().zip(follows) {
+            object.followed = followed;
+        }
         let outcome = self.wait_for_all(awaited, options, deadline).await?;
         self.watches().store().drop_waiter(&options.origin.release);
         Ok(outcome)
@@ -120,7 +125,7 @@ impl Cluster {
 
     async fn wait_for_all(
         &self,
-        mut awaited: Vec<Awaited<'_>>,
+        mut awaited: Vec<Awaited>,
         options: &WaitOptions,
         deadline: Instant,
     ) -> Result<WaitOutcome, Error> {
@@ -133,7 +138,7 @@ impl Cluster {
             let mut not_ready = Vec::new();
             for object in awaited {
                 if let Some(verdict) = self.look(&object, options).await {
-                    not_ready.push(NotReady { object: object.object.reference.clone(), readiness: verdict });
+                    not_ready.push(NotReady { object: object.reference.clone(), readiness: verdict });
                     open.push(object);
                 }
             }
@@ -164,9 +169,8 @@ impl Cluster {
     }
 
     /// The verdict on an object that is not ready; none for one that is.
-    async fn look(&self, awaited: &Awaited<'_>, options: &WaitOptions) -> Option<Readiness> {
-        let object = awaited.object;
-        let live = if awaited.followed {
+    async fn look(&self, object: &Awaited, options: &WaitOptions) -> Option<Readiness> {
+        let live = if object.followed {
             let live = self.watches().get(&options.origin.release, &object.reference);
             live.map(|live| live.parse())
         } else {
@@ -180,8 +184,8 @@ impl Cluster {
 
     /// Whether all objects are ready after all. A release must not fail for what a server that was away could not tell, so a server that
     /// is still away is an error of its own. Costs one request where the first object is truly not ready.
-    async fn became_ready_unseen(&self, awaited: &[Awaited<'_>], options: &WaitOptions) -> Result<bool, Error> {
-        for Awaited { object, .. } in awaited {
+    async fn became_ready_unseen(&self, awaited: &[Awaited], options: &WaitOptions) -> Result<bool, Error> {
+        for object in awaited {
             match self.read(&object.kind, &object.reference).await {
                 Ok(live) if verdict(object, live.as_ref(), options).is_none() => {}
                 Err(failure) if failure.is_fault() => return Err(Error::Requests(vec![failure])),
@@ -192,16 +196,16 @@ impl Cluster {
     }
 
     /// Adds what Pods say to the verdicts on workloads.
-    async fn explain(&self, awaited: &[Awaited<'_>], not_ready: &mut [NotReady]) {
+    async fn explain(&self, awaited: &[Awaited], not_ready: &mut [NotReady]) {
         let mut explained = 0;
         for verdict in not_ready {
-            let Some(object) = awaited.iter().find(|it| it.object.reference == verdict.object) else { continue };
-            let Some(selector) = pod_selector(&object.object.object) else { continue };
+            let Some(object) = awaited.iter().find(|it| it.reference == verdict.object) else { continue };
+            let Some(selector) = &object.pods else { continue };
             if explained == MAX_EXPLAINED {
                 return;
             }
             explained += 1;
-            if let Some(reason) = self.pod_reason(&verdict.object, &selector).await {
+            if let Some(reason) = self.pod_reason(&verdict.object, selector).await {
                 verdict.readiness.message = format!("{}; {reason}", verdict.readiness.message);
             }
         }
@@ -224,18 +228,31 @@ impl Cluster {
 }
 
 /// What keeps an object, as it is now, from being ready.
-fn verdict(object: &Prepared, live: Option<&Value>, options: &WaitOptions) -> Option<Readiness> {
+fn verdict(object: &Awaited, live: Option<&Value>, options: &WaitOptions) -> Option<Readiness> {
     let verdict = match live {
         Some(live) => options.judge(live),
-        None if vanishes_when_done(&object.object) => return None,
+        None if object.vanishes_when_done => return None,
         None => Readiness::not_found(),
     };
     (!verdict.is_current()).then_some(verdict)
 }
 
-struct Awaited<'a> {
-    object: &'a Prepared,
+/// What is kept of an object while it is waited for.
+struct Awaited {
+    reference: ObjectReference,
+    kind: Arc<ResourceKind>,
+    vanishes_when_done: bool,
+    /// The label selector of its Pods, for a workload.
+    pods: Option<String>,
+    /// Whether a watch follows it.
     followed: bool,
+}
+
+impl From<Prepared> for Awaited {
+    fn from(Prepared { reference, kind, object }: Prepared) -> Self {
+        let (vanishes_when_done, pods) = (vanishes_when_done(&object), pod_selector(&object));
+        Self { reference, kind, vanishes_when_done, pods, followed: false }
+    }
 }
 
 /// Whether an object goes away by itself once it is done, so that its absence is success: Jobs with a time to live.

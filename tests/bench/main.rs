@@ -37,6 +37,8 @@ const INSTALL_READS: f64 = 2.0;
 const NO_OP_WRITES: f64 = 1.0;
 /// At most so many milliseconds of the operator's processor time a release.
 const PROCESSOR_MS: f64 = 20.0;
+/// At most so many MiB resident at any moment.
+const PEAK_MIB: f64 = 96.0;
 /// At most so many times the floor.
 const TIMES_FLOOR: f64 = 1.3;
 
@@ -118,7 +120,7 @@ async fn run(arguments: &Arguments) -> Result<()> {
     bench.operator.stop();
     let after = bench.floor(&writes, arguments.concurrent).await?;
     bench.report(&[("install", &install), ("upgrade", &upgrade), ("requested no-op", &no_op)]);
-    let kept = bench.judge(&install, &no_op, &[before, after]);
+    let kept = bench.judge([&install, &upgrade, &no_op], &[before, after]);
     anyhow::ensure!(kept || !arguments.check, "a figure is over its budget");
     Ok(())
 }
@@ -295,7 +297,8 @@ impl Bench {
     }
 
     /// Prints each figure beside its budget; true when all are kept.
-    fn judge(&self, install: &Figures, no_op: &Figures, floors: &[floor::Floor]) -> bool {
+    fn judge(&self, phases: [&Figures; 3], floors: &[floor::Floor]) -> bool {
+        let [install, _, no_op] = phases;
         let mean = |time: fn(&floor::Floor) -> Duration| {
             let all: Vec<f64> = floors.iter().map(|floor| time(floor).as_secs_f64()).collect();
             let listed: Vec<String> = all.iter().map(|seconds| format!("{seconds:.2} s")).collect();
@@ -318,6 +321,11 @@ impl Bench {
             ("reads a requested no-op", self.each(no_op.requests.reads()), 0.0),
             ("CPU ms an install", self.processor_ms(install), PROCESSOR_MS),
             ("install against the floor", wall / writes, TIMES_FLOOR),
+            (
+                "MiB at the most",
+                phases.map(|phase| phase.peak_mib).into_iter().max().unwrap_or_default() as f64,
+                PEAK_MIB,
+            ),
         ];
         let mut kept = true;
         for (what, figure, budget) in lines {

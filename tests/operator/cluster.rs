@@ -171,7 +171,7 @@ async fn wait_ends_with_the_event_and_asks_nothing() {
     let cluster = applied(&server, &[deployment()]).await;
     let waiting = tokio::spawn({
         let cluster = cluster.clone();
-        async move { cluster.wait(&[deployment()], &wait_options()).await }
+        async move { cluster.wait(vec![deployment()], &wait_options()).await }
     });
     server.put(DEPLOYMENT, ready_deployment(&server));
     assert_eq!(waiting.await.unwrap().unwrap(), WaitOutcome::Ready);
@@ -192,7 +192,7 @@ async fn what_became_ready_while_the_watch_told_nothing_has_not_timed_out() {
     let cluster = applied(&server, &[deployment()]).await;
     let options = WaitOptions { timeout: Duration::from_millis(20), ..wait_options() };
     server.put_untold(DEPLOYMENT, ready_deployment(&server));
-    assert_eq!(cluster.wait(&[deployment()], &options).await.unwrap(), WaitOutcome::Ready);
+    assert_eq!(cluster.wait(vec![deployment()], &options).await.unwrap(), WaitOutcome::Ready);
     assert_eq!(server.take_requests(), [format!("GET {DEPLOYMENT}")]);
 }
 
@@ -202,7 +202,8 @@ async fn server_that_fails_when_time_has_run_out_is_an_error_of_its_own() {
     let cluster = applied(&server, &[deployment()]).await;
     let options = WaitOptions { timeout: Duration::from_millis(20), ..wait_options() };
     server.fail_reads();
-    let waits = [cluster.wait(&[deployment()], &options).await, cluster.wait_single(&marked(&server), &options).await];
+    let waits =
+        [cluster.wait(vec![deployment()], &options).await, cluster.wait_single(&marked(&server), &options).await];
     for error in waits.map(Result::unwrap_err) {
         assert!(error.is_fault(), "{error}");
         assert_eq!(error.to_string(), "cannot get Deployment/apps/web: storage is away");
@@ -222,7 +223,7 @@ async fn wait_that_times_out_names_what_is_not_ready() {
     let cluster = applied(&server, &[config("a"), deployment()]).await;
     let outcome = {
         let options = WaitOptions { timeout: Duration::from_millis(20), ..wait_options() };
-        cluster.wait(&[config("a"), deployment()], &options).await.unwrap()
+        cluster.wait(vec![config("a"), deployment()], &options).await.unwrap()
     };
     let WaitOutcome::TimedOut(open) = outcome else { panic!("{outcome:?}") };
     let told: Vec<String> = open.iter().map(ToString::to_string).collect();
