@@ -33,11 +33,12 @@ struct Write {
     body: Value,
 }
 
-/// The writes of one install, in order.
+/// The writes of one install, and of an upgrade after it, in order.
 pub(crate) struct Writes {
     namespace: String,
     name: String,
     all: Vec<Write>,
+    upgrade: Vec<Write>,
 }
 
 /// How long the floor took.
@@ -48,6 +49,10 @@ pub(crate) struct Floor {
     pub(crate) observed: Duration,
     /// How many writes a release.
     pub(crate) each: usize,
+    /// Until the last write of as many upgrades was answered.
+    pub(crate) upgrade: Duration,
+    /// Until as many requests to reconcile were written, and as many answers to them.
+    pub(crate) no_op: Duration,
 }
 
 impl Writes {
@@ -88,7 +93,8 @@ impl Writes {
         all.push(Write::new(Verb::Update, &record, record.1.clone()));
         all.push(Write::new(Verb::MergeStatus, &release, json!({"status": status})));
         all.push(Write::new(Verb::Create, &event, event.1.clone()));
-        Ok(Self { namespace: namespace.to_owned(), name: name.to_owned(), all })
+        let upgrade = upgrade(&all, name)?;
+        Ok(Self { namespace: namespace.to_owned(), name: name.to_owned(), all, upgrade })
     }
 
     /// Makes these writes for each of `count` releases in another namespace, `concurrent` releases at a time.
@@ -102,11 +108,7 @@ impl Writes {
         let observed = releases::wait_for_deployments(client, namespace, count);
         let began = Instant::now();
         let write = async {
-            futures::stream::iter(0..count)
-                .map(|index| self.write(client, namespace, releases::name(index)))
-                .buffer_unordered(concurrent)
-                .try_collect::<Vec<()>>()
-                .await?;
+            self.each(client, namespace, count, concurrent, &self.all).await?;
             anyhow::Ok(began.elapsed())
         };
         let watch = async {
@@ -114,8 +116,49 @@ impl Writes {
             anyhow::Ok(began.elapsed())
         };
         let (writes, observed) = tokio::try_join!(write, watch)?;
+        let began = Instant::now();
+        self.each(client, namespace, count, concurrent, &self.upgrade).await?;
+        let upgrade = began.elapsed();
+        let began = Instant::now();
+        self.each(client, namespace, count, concurrent, &self.no_op()?).await?;
+        let no_op = began.elapsed();
         // The first is the user's own.
-        Ok(Floor { writes, observed: observed.max(writes), each: self.all.len() - 1 })
+        Ok(Floor { writes, observed: observed.max(writes), each: self.all.len() - 1, upgrade, no_op })
+    }
+
+    /// The request to reconcile a release that is as it should be, and the answer to it.
+    fn no_op(&self) -> Result<Vec<Write>> {
+        let release = self.all.first().context("no writes")?;
+        let changed = |verb, change: Value| Write {
+            verb,
+            resource: release.resource.clone(),
+            body: json!({
+                "apiVersion": release.body["apiVersion"],
+                "kind": release.body["kind"],
+                "metadata": {"name": self.name, "annotations": change["annotations"]},
+                "status": change["status"],
+            }),
+        };
+        let asked = json!({"annotations": {"reconcile.fluxcd.io/requestedAt": "now"}});
+        let answered = json!({"status": {"lastHandledReconcileAt": "now"}});
+        Ok(vec![changed(Verb::Merge, asked), changed(Verb::MergeStatus, answered)])
+    }
+
+    /// Makes writes for each of `count` releases.
+    async fn each(
+        &self,
+        client: &Client,
+        namespace: &str,
+        count: usize,
+        concurrent: usize,
+        writes: &[Write],
+    ) -> Result<()> {
+        futures::stream::iter(0..count)
+            .map(|index| self.write(client, namespace, releases::name(index), writes))
+            .buffer_unordered(concurrent)
+            .try_collect::<Vec<()>>()
+            .await?;
+        Ok(())
     }
 
     /// Removes the namespace of [`Self::repeat`], so that nobody has its releases to watch besides those that are measured.
@@ -130,8 +173,8 @@ impl Writes {
         Ok(())
     }
 
-    async fn write(&self, client: &Client, namespace: &str, name: String) -> Result<()> {
-        for write in &self.all {
+    async fn write(&self, client: &Client, namespace: &str, name: String, writes: &[Write]) -> Result<()> {
+        for write in writes {
             let text = write.body.to_string().replace(&self.name, &name).replace(&self.namespace, namespace);
             let object: DynamicObject = serde_json::from_str(&text)?;
             let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), namespace, &write.resource);
@@ -163,6 +206,32 @@ impl Write {
         json_patch::merge(&mut body, &identity);
         Self { verb, resource: resource.clone(), body }
     }
+}
+
+/// The writes of an upgrade to version 1.1.0 after those of the install of 1.0.0: as many, for the record before is marked as replaced.
+fn upgrade(install: &[Write], name: &str) -> Result<Vec<Write>> {
+    let mut all = Vec::new();
+    for write in install {
+        let kind = write.resource.kind.as_str();
+        let verb = match (write.verb, kind) {
+            // The finalizer stays.
+            (Verb::Merge, _) => continue,
+            (Verb::Create, "HelmRelease" | "HelmChart") => Verb::Merge,
+            (verb, _) => verb,
+        };
+        if matches!(verb, Verb::Update) {
+            all.push(Write { verb, resource: write.resource.clone(), body: write.body.clone() });
+        }
+        let text = write.body.to_string().replace("1.0.0", "1.1.0");
+        let mut body: Value = serde_json::from_str(&text)?;
+        match kind {
+            "Secret" => body["metadata"]["name"] = json!(format!("sh.helm.release.v1.{name}.v2")),
+            "Event" => body["metadata"]["name"] = json!(format!("{name}.upgrade")),
+            _ => {}
+        }
+        all.push(Write { verb, resource: write.resource.clone(), body });
+    }
+    Ok(all)
 }
 
 /// Reads objects as a client would send them.

@@ -298,7 +298,7 @@ impl Bench {
 
     /// Prints each figure beside its budget; true when all are kept.
     fn judge(&self, phases: [&Figures; 3], floors: &[floor::Floor]) -> bool {
-        let [install, _, no_op] = phases;
+        let [install, upgrade, no_op] = phases;
         let mean = |time: fn(&floor::Floor) -> Duration| {
             let all: Vec<f64> = floors.iter().map(|floor| time(floor).as_secs_f64()).collect();
             let listed: Vec<String> = all.iter().map(|seconds| format!("{seconds:.2} s")).collect();
@@ -314,6 +314,10 @@ impl Bench {
         println!("the same until every Deployment was looked at by its controller: {listed}");
         let wall = install.wall.as_secs_f64();
         println!("install against that: {:.2}", wall / observed);
+        let (upgraded, listed) = mean(|floor| floor.upgrade);
+        println!("floor of the upgrade: {listed}");
+        let (answered, listed) = mean(|floor| floor.no_op);
+        println!("floor of the requested no-op: {listed}");
         let lines = [
             ("writes an install", self.each(install.requests.writes()), INSTALL_WRITES),
             ("reads an install", self.each(install.requests.reads()), INSTALL_READS),
@@ -321,6 +325,8 @@ impl Bench {
             ("reads a requested no-op", self.each(no_op.requests.reads()), 0.0),
             ("CPU ms an install", self.processor_ms(install), PROCESSOR_MS),
             ("install against the floor", wall / writes, TIMES_FLOOR),
+            ("upgrade against the floor", upgrade.wall.as_secs_f64() / upgraded, TIMES_FLOOR),
+            ("requested no-op against the floor", no_op.wall.as_secs_f64() / answered, TIMES_FLOOR),
             (
                 "MiB at the most",
                 phases.map(|phase| phase.peak_mib).into_iter().max().unwrap_or_default() as f64,
